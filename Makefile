@@ -1,0 +1,85 @@
+# The manual of this repository: `make help` lists what it can do.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# How long `make fuzz` runs each target.
+FUZZTIME ?= 30s
+# Which benchmarks `make bench` runs, and how often. Ten runs are what benchstat likes to compare.
+BENCH ?= .
+COUNT ?= 1
+# Flags for the harness that `make bench-peers` runs, such as: PEERS='-inflight 32 -rounds 9'
+PEERS ?=
+
+# The linters are pinned in a module of their own; users of the SDK do not inherit them.
+TOOL := tool -modfile=$(CURDIR)/tools/lint/go.mod
+ERRCHECK := errcheck -ignoretests -exclude $(CURDIR)/tools/lint/errcheck.txt
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Generate, build, and let the hello client call the hello server: the whole thing, once
+	go run ./gen
+	go build ./...
+	go run ./examples/hello/client
+
+.PHONY: generate
+generate: ## Write generated/ from spec/
+	go run ./gen
+
+.PHONY: check-generate
+check-generate: ## Fail, and name the files, if generated/ is not what spec/ says
+	go run ./gen -check
+
+.PHONY: build
+build: ## Compile all packages
+	go build ./...
+
+.PHONY: test
+test: ## Run all tests; needs nothing but Go
+	go test ./...
+
+.PHONY: race
+race: ## Run all tests under the race detector, those of tools/bench too; needs a C compiler
+	go test -race ./...
+	go -C tools/bench test -race ./...
+
+.PHONY: lint
+lint: ## Check formatting, import directions, vet, staticcheck, errcheck, known vulnerabilities
+	@unformatted=$$(gofmt -l .); if [[ -n $$unformatted ]]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
+	go run ./tools/imports
+	go vet ./...
+	go $(TOOL) staticcheck ./...
+	go $(TOOL) $(ERRCHECK) ./...
+	go -C tools/bench vet ./...
+	go -C tools/bench $(TOOL) staticcheck ./...
+	go -C tools/bench $(TOOL) $(ERRCHECK) ./...
+	tools/lint/vulns
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s), one after the other, up to the first failure
+	@go test -list '^Fuzz' ./... \
+	| awk '/^Fuzz/ {target[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, target[i]; n = 0}' \
+	| while read -r package target; do \
+		echo "fuzzing $$package $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks of generated/mcp and runtime; BENCH picks some, COUNT repeats them
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./generated/... ./runtime/...
+
+.PHONY: bench-peers
+bench-peers: ## Race the hello server against other SDKs and a bare echo over stdio, as whole processes
+	go -C tools/bench run . $(PEERS)
+
+.PHONY: conformance
+conformance: ## Check the protocol end to end: golden files, transports, and sessions of real processes
+	@echo "The official conformance suite drives servers over Streamable HTTP. This repository has stdio and"
+	@echo "in-memory transports, so what runs is our own: the generator's golden files, the generated protocol,"
+	@echo "the sessions and transports, and the hello client and server as processes."
+	go test -count=1 ./gen/... ./generated/... ./runtime/... ./examples/...

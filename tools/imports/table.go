@@ -1,0 +1,100 @@
+package main
+
+// module is the path of the module that is checked. Folders in the table are relative to it.
+const module = "github.com/tenonmcp/tenon"
+
+// row says what the packages in a folder and below it may import, besides the standard library and
+// each other. The row with the longest folder counts: server/servertest does not follow server's.
+type row struct {
+	folder    string
+	may       []string // folders of this module
+	libraries []string // import paths of other modules, with all below them
+	tests     []string // folders that its tests may import besides; tests may use any library
+}
+
+const (
+	public     = "*" // in may: every folder but the private ones
+	anyLibrary = "*" // in libraries: every one
+)
+
+// private are the folders that nothing imports.
+var private = []string{"gen", "tools"}
+
+// table is the table of the design, "Layout". The packages in it need not exist.
+var table = []row{
+	{folder: "spec"},
+	{folder: "gen", may: []string{"spec"}, libraries: []string{anyLibrary}},
+	{folder: "generated", may: []string{"runtime/wire", "runtime/rpc"}, tests: []string{"runtime/pipe", "runtime/stdio"}},
+
+	{folder: "runtime/wire", libraries: []string{"github.com/goccy/go-json"}},
+	{folder: "runtime/rpc", may: []string{"runtime/wire"}, tests: []string{"runtime/pipe"}},
+	{folder: "runtime/transporttest", may: []string{"runtime/rpc"}, libraries: []string{"github.com/stretchr/testify", "go.uber.org/goleak"}},
+	{folder: "runtime/pipe", may: transport, tests: transportTests},
+	{folder: "runtime/stdio", may: transport, tests: transportTests},
+	{folder: "runtime/tcp", may: transport, tests: transportTests},
+	{folder: "runtime/websocket", may: transport, tests: transportTests, libraries: []string{"github.com/coder/websocket"}},
+	{folder: "runtime/streamhttp", may: transport, tests: transportTests},
+	{folder: "runtime/legacysse", may: transport, tests: transportTests},
+
+	{folder: "server", may: []string{"generated", "runtime/rpc", "runtime/wire"}, tests: []string{"server/servertest"}, libraries: []string{
+		"github.com/invopop/jsonschema", "github.com/santhosh-tekuri/jsonschema/v6", "github.com/yosida95/uritemplate/v3",
+	}},
+	{folder: "server/servertest", may: []string{"server", "client"}},
+	{folder: "server/serverauth", may: []string{"server", "runtime/rpc", "runtime/wire"}, libraries: []string{"github.com/lestrrat-go/jwx/v3"}},
+	{folder: "server/taskbolt", may: []string{"server", "runtime/rpc", "runtime/wire"}},
+
+	{folder: "client", may: []string{"generated", "runtime/rpc", "runtime/wire"}},
+	{folder: "client/dial", may: []string{
+		"client", "runtime/pipe", "runtime/stdio", "runtime/tcp", "runtime/websocket", "runtime/streamhttp", "runtime/legacysse",
+	}},
+	{folder: "client/clientauth", may: []string{"client", "runtime/rpc", "runtime/wire"}, libraries: []string{
+		"golang.org/x/oauth2", "github.com/lestrrat-go/jwx/v3",
+	}},
+
+	{folder: "tools", may: []string{public}, libraries: []string{anyLibrary}},
+	{folder: "examples", may: []string{public}, libraries: []string{anyLibrary}},
+}
+
+var (
+	transport      = []string{"runtime/wire", "runtime/rpc"}
+	transportTests = []string{"runtime/transporttest"}
+)
+
+// guarded are packages of the standard library that only some folders may import, tests aside.
+// JSON from outside is read by runtime/wire alone: encoding/json matches keys in any case and lets
+// the last duplicate win. The generator and the tools read files of our own.
+var guarded = map[string][]string{
+	"encoding/json": {"gen", "tools", "examples"},
+}
+
+// linkRule says that a program importing roots must not link any of never.
+type linkRule struct {
+	roots []string // folders of this module; those that do not exist are left out
+	never []string // import paths, with all below them
+}
+
+// slim is a server or client over stdio: it pays for no other transport, no authorization, and
+// nothing that the generator or the tests use.
+var slim = linkRule{
+	roots: []string{"generated/mcp", "runtime/stdio", "server", "client"},
+	never: []string{
+		module + "/gen",
+		module + "/spec",
+		"github.com/alecthomas/kong",
+		"github.com/atombender/go-jsonschema",
+		"github.com/coder/websocket",
+		"github.com/dave/jennifer",
+		"github.com/goccy/go-yaml",
+		"github.com/lestrrat-go",
+		"github.com/rogpeppe/go-internal",
+		"github.com/spf13",
+		"github.com/stretchr/testify",
+		"go.uber.org/goleak",
+		"golang.org/x/oauth2",
+		"golang.org/x/tools",
+		"gopkg.in/yaml.v3",
+		"go.yaml.in/yaml",
+		"pgregory.net/rapid",
+		"testing",
+	},
+}
