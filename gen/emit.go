@@ -58,7 +58,7 @@ func emit(p *protocol, dir string) (fileSet, error) {
 		}
 	}
 	e.files[dir+"/COVERAGE.md"] = report(p)
-	return e.files, nil
+	return e.files, e.files.addStatic("every", dir)
 }
 
 // sortFields puts required members before optional ones, alphabetically, metadata last: the order of
@@ -105,13 +105,16 @@ func (e *emitter) add(name string, f *jen.File) error {
 // importGroups finds where the imports of the standard library end.
 var importGroups = regexp.MustCompile(`(?m)(^\t"[a-z/0-9]+"\n)(\t"[a-z]+\.)`)
 
+// Files that are the same whatever the schema says: every holds the helpers that generated tests
+// need, mcp the benchmarks of the one package that this repository keeps, and their page.
+//
 //go:embed all:_static
 var static embed.FS
 
-// addStatic adds the files that are the same whatever the schema says: benchmarks, their page, and
-// what fuzzing has found.
-func (f fileSet) addStatic(dir string) error {
-	return fs.WalkDir(static, "_static", func(name string, d fs.DirEntry, err error) error {
+// addStatic adds one of the folders of static files.
+func (f fileSet) addStatic(folder, dir string) error {
+	root := path.Join("_static", folder)
+	return fs.WalkDir(static, root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -119,7 +122,7 @@ func (f fileSet) addStatic(dir string) error {
 		if err != nil {
 			return err
 		}
-		f[dir+strings.TrimPrefix(name, "_static")] = data
+		f[dir+strings.TrimPrefix(name, root)] = data
 		return nil
 	})
 }

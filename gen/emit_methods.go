@@ -240,7 +240,7 @@ func (e *emitter) errorsFile() error {
 		if t.Error == nil {
 			continue
 		}
-		f.Add(comment("Err is the error with " + t.Error.Code + " that carries v. It fails where v cannot be sent.")).Func().Params(jen.Id("v").Op("*").Id(t.Name)).Id("Err").Params(jen.Id("message").String()).Error().Block(
+		f.Add(comment("Err is the error with "+t.Error.Code+" that carries v. It fails where v cannot be sent.")).Func().Params(jen.Id("v").Op("*").Id(t.Name)).Id("Err").Params(jen.Id("message").String()).Error().Block(
 			jen.If(jen.Err().Op(":=").Id("v").Dot("Validate").Call(), jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Err())),
 			jen.List(jen.Id("data"), jen.Err()).Op(":=").Add(wireID("ParseRaw")).Call(jen.Id("v").Dot("AppendJSON").Call(jen.Nil())),
 			jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Err())),

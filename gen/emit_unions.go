@@ -198,7 +198,7 @@ func (e *emitter) unionHelpers(f *jen.File, t *goType) {
 		jen.If(jen.Id("v").Op("==").Nil()).Block(jen.Return(wireID("Nil").Call())),
 		jen.Return(jen.Id("v").Dot("Validate").Call())).Line()
 	holder := lowerFirst(t.Name) + "Holder"
-	f.Add(comment("Unmarshal" + t.Name + " reads a " + t.Name + " from one JSON document. Errors are *wire.PathError.")).Func().Id("Unmarshal"+t.Name).Params(jen.Id("data").Index().Byte()).Params(jen.Id(t.Name), jen.Error()).Block(
+	f.Add(comment("Unmarshal"+t.Name+" reads a "+t.Name+" from one JSON document. Errors are *wire.PathError.")).Func().Id("Unmarshal"+t.Name).Params(jen.Id("data").Index().Byte()).Params(jen.Id(t.Name), jen.Error()).Block(
 		jen.Var().Id("h").Id(holder),
 		jen.Err().Op(":=").Add(wireID("Decode")).Call(jen.Id("data"), jen.Op("&").Id("h")),
 		jen.Return(jen.Id("h").Dot("value"), jen.Err())).Line()

@@ -72,7 +72,7 @@ func generate(dir string, check bool, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := files.addStatic(outDir); err != nil {
+	if err := files.addStatic("mcp", outDir); err != nil {
 		return err
 	}
 	if check {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 	"slices"
@@ -16,68 +17,95 @@ func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	at := len(dst)
 	dst = append(dst, s...)
-	if i := scanUnsafe(dst, at); i < len(dst) {
-		dst = appendEscaped(dst[:i], s, i-at)
+	if i := scanSpecial(dst[at:]); i < len(s) {
+		dst = appendEscaped(dst[:at+i], s, i)
 	}
 	return append(dst, '"')
 }
 
-// scanUnsafe returns the index of the first byte at or after i that cannot be
-// copied unseen into a JSON string, len(b) if there is none.
-func scanUnsafe(b []byte, i int) int {
-	for ; i+8 <= len(b); i += 8 {
-		if m := special(load(b, i)); m != 0 {
-			return i + bits.TrailingZeros64(m)>>3
+// scanSpecial returns the index of the first byte that cannot be copied unseen
+// into a JSON string, len(b) if there is none.
+func scanSpecial(b []byte) int {
+	n := len(b)
+	for len(b) >= 32 {
+		w := marks(binary.LittleEndian.Uint64(b)) | marks(binary.LittleEndian.Uint64(b[8:])) |
+			marks(binary.LittleEndian.Uint64(b[16:])) | marks(binary.LittleEndian.Uint64(b[24:]))
+		if w&highs != 0 {
+			break
+		}
+		b = b[32:]
+	}
+	for len(b) >= 8 {
+		if m := special(binary.LittleEndian.Uint64(b)); m != 0 {
+			return n - len(b) + bits.TrailingZeros64(m)>>3
+		}
+		b = b[8:]
+	}
+	for i, c := range b {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return n - len(b) + i
 		}
 	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			return i
-		}
-	}
-	return i
+	return n
 }
 
-// appendEscaped appends s[i:] with what needs it escaped; s[i] does.
+// loadString is load for a string.
+func loadString(s string, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// escapeOf gives the letter of the short escapes.
+var escapeOf = [utf8.RuneSelf]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
+
+// appendEscaped appends s[i:] with what needs it escaped.
 func appendEscaped(dst []byte, s string, i int) []byte {
-	start := i
+	n := len(dst)
+	var buf []byte
 	for i < len(s) {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && n == 1 {
-				dst = append(dst, s[start:i]...)
-				dst = append(dst, "\ufffd"...)
-				start = i + 1
+		// Room for all that is left and for the longest escape beyond it.
+		if n+len(s)-i+8 > len(buf) {
+			dst = slices.Grow(dst[:n], len(s)-i+8)
+			buf = dst[:cap(dst)]
+		}
+		// Whole words are copied before it is known how much of them is plain.
+		for i+8 <= len(s) {
+			w := loadString(s, i)
+			binary.LittleEndian.PutUint64(buf[n:n+8], w)
+			if m := special(w); m != 0 {
+				k := bits.TrailingZeros64(m) >> 3
+				i, n = i+k, n+k
+				break
 			}
-			i += n
-			continue
+			i, n = i+8, n+8
 		}
-		if c >= ' ' && c != '"' && c != '\\' {
-			i++
-			continue
+		if i >= len(s) {
+			break
 		}
-		dst = append(dst, s[start:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\b':
-			dst = append(dst, '\\', 'b')
-		case '\f':
-			dst = append(dst, '\\', 'f')
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeRuneInString(s[i:])
+			n += utf8.EncodeRune(buf[n:n+utf8.UTFMax], r) // U+FFFD for a byte that is none
+			i += size
+		case c >= ' ' && c != '"' && c != '\\':
+			buf[n] = c
+			i, n = i+1, n+1
+		case escapeOf[c] != 0:
+			buf[n], buf[n+1] = '\\', escapeOf[c]
+			i, n = i+1, n+2
+			if i < len(s) && s[i] < ' ' && escapeOf[s[i]] != 0 && n+2+len(s)-i <= len(buf) {
+				// Often several in a row: a line break, then tabs.
+				buf[n], buf[n+1] = '\\', escapeOf[s[i]]
+				i, n = i+1, n+2
+			}
 		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			copy(buf[n:n+6], "\\u00")
+			buf[n+4], buf[n+5] = hexDigits[c>>4], hexDigits[c&15]
+			i, n = i+1, n+6
 		}
-		i++
-		start = i
 	}
-	return append(dst, s[start:]...)
+	return dst[:n]
 }
 
 // AppendInt appends n in decimal.

@@ -14,12 +14,15 @@ const (
 
 // special has bit 8k+7 set where byte k of w is a quote, a backslash, a control
 // character or outside ASCII. Bits above the lowest one set may be wrong.
-func special(w uint64) uint64 {
+func special(w uint64) uint64 { return marks(w) & highs }
+
+// marks is special with meaningless bits between.
+func marks(w uint64) uint64 {
 	// Flipping bit 1 moves the quote to 0x20, next to the control characters, and
 	// takes space and '!' away from there: one comparison finds both.
 	q := w ^ lows*2
 	b := w ^ lows*'\\'
-	return ((q - lows*0x21) | (b - lows) | w) & highs
+	return (q - lows*0x21) | (b - lows) | w
 }
 
 // specialASCII is special for the bytes within ASCII alone.
@@ -36,23 +39,27 @@ func load(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8]
 // character at or after i, len(data) if there is none, and whether it passed a
 // byte outside ASCII.
 func scanPlain(data []byte, i int) (end int, high bool) {
-	for ; i+32 <= len(data); i += 32 {
-		b := data[i : i+32]
-		w := special(load(b, 0)) | special(load(b, 8)) | special(load(b, 16)) | special(load(b, 24))
-		if w != 0 {
+	// Shortening a slice costs fewer bounds checks than moving an index.
+	b := data[i:]
+	for len(b) >= 32 {
+		w := marks(binary.LittleEndian.Uint64(b)) | marks(binary.LittleEndian.Uint64(b[8:])) |
+			marks(binary.LittleEndian.Uint64(b[16:])) | marks(binary.LittleEndian.Uint64(b[24:]))
+		if w&highs != 0 {
 			break
 		}
+		b = b[32:]
 	}
-	for ; i+8 <= len(data); i += 8 {
-		if m := special(load(data, i)); m != 0 {
-			i += bits.TrailingZeros64(m) >> 3
+	for len(b) >= 8 {
+		if m := special(binary.LittleEndian.Uint64(b)); m != 0 {
+			i = len(data) - len(b) + bits.TrailingZeros64(m)>>3
 			if data[i] < utf8.RuneSelf {
 				return i, false
 			}
 			return scanHigh(data, i+1), true
 		}
+		b = b[8:]
 	}
-	for ; i < len(data); i++ {
+	for i = len(data) - len(b); i < len(data); i++ {
 		if c := data[i]; c >= utf8.RuneSelf {
 			high = true
 		} else if c < ' ' || c == '"' || c == '\\' {
@@ -64,12 +71,14 @@ func scanPlain(data []byte, i int) (end int, high bool) {
 
 // scanHigh is scanPlain once a byte outside ASCII has been met.
 func scanHigh(data []byte, i int) int {
-	for ; i+8 <= len(data); i += 8 {
-		if m := specialASCII(load(data, i)); m != 0 {
-			return i + bits.TrailingZeros64(m)>>3
+	b := data[i:]
+	for len(b) >= 8 {
+		if m := specialASCII(binary.LittleEndian.Uint64(b)); m != 0 {
+			return len(data) - len(b) + bits.TrailingZeros64(m)>>3
 		}
+		b = b[8:]
 	}
-	for ; i < len(data); i++ {
+	for i = len(data) - len(b); i < len(data); i++ {
 		if c := data[i]; c < ' ' || c == '"' || c == '\\' {
 			break
 		}
@@ -259,14 +268,12 @@ func unquote(buf, data []byte, i int, strict bool) (text []byte, end int, f flaw
 			}
 			w := load(data, i)
 			binary.LittleEndian.PutUint64(buf[n:n+8], w)
-			m := special(w)
-			if m == 0 {
-				i, n = i+8, n+8
-				continue
+			if m := special(w); m != 0 {
+				k := bits.TrailingZeros64(m) >> 3
+				i, n = i+k, n+k
+				break
 			}
-			k := bits.TrailingZeros64(m) >> 3
-			i, n = i+k, n+k
-			break
+			i, n = i+8, n+8
 		}
 		if i >= len(data) {
 			return nil, len(data), flawEnd
@@ -281,9 +288,14 @@ func unquote(buf, data []byte, i int, strict bool) (text []byte, end int, f flaw
 			}
 			return buf[:n], i + 1, flawNone
 		case c == '\\':
-			if i+1 < len(data) && shortEscape[data[i+1]] != 0 {
+			// Short escapes, often several in a row: a line break, then tabs.
+			short := false
+			for i+1 < len(data) && data[i] == '\\' && shortEscape[data[i+1]] != 0 && n < len(buf) {
 				buf[n] = shortEscape[data[i+1]]
 				i, n = i+2, n+1
+				short = true
+			}
+			if short {
 				continue
 			}
 			var r rune
