@@ -193,7 +193,7 @@ func salvageMessage(text []byte, o wire.Options) *Message {
 	case s.error:
 		m.Kind = KindError
 	}
-	if s.ids == 1 {
+	if s.ids == 1 && s.whole {
 		m.ID = s.id
 	}
 	return m
@@ -203,6 +203,7 @@ func salvageMessage(text []byte, o wire.Options) *Message {
 type salvage struct {
 	id                            ID
 	ids                           int
+	whole                         bool // something follows the id, so that it is not cut off
 	hasID, request, result, error bool
 	method                        string
 }
@@ -210,6 +211,7 @@ type salvage struct {
 func (s *salvage) DecodeJSON(d *wire.Decoder) {
 	d.Object()
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
+		s.whole = s.ids > 0
 		switch string(key) {
 		case "id":
 			s.ids++
@@ -239,4 +241,5 @@ func (s *salvage) DecodeJSON(d *wire.Decoder) {
 			d.Raw()
 		}
 	}
+	s.whole = s.whole || d.Err() == nil
 }

@@ -54,7 +54,7 @@ func (s *Session) Refuse(ctx context.Context, m *Message, err error, out Stream)
 	switch m.Kind {
 	case KindResult, KindError:
 		if !m.ID.IsZero() {
-			s.FailCall(m.ID, Errorf(CodeInternalError, "the response was refused: %w", e))
+			s.FailCall(m.ID, &Error{Code: CodeInternalError, Message: "the response was refused: " + e.Message, cause: e})
 		}
 	case KindNotification:
 	default:

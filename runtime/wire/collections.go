@@ -8,7 +8,7 @@ func DecodeMap[V any](d *Decoder, value func(*Decoder) V) map[string]V {
 	}
 	m := map[string]V{}
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
-		name := string(key)
+		name := d.keep(key)
 		if _, dup := m[name]; dup {
 			d.DuplicateKey(key)
 			return nil
@@ -26,7 +26,7 @@ func DecodeEntries[V any](d *Decoder, value func(*Decoder) V) Map[V] {
 	m := Map[V]{}
 	seen := map[string]struct{}{}
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
-		name := string(key)
+		name := d.keep(key)
 		if _, dup := seen[name]; dup {
 			d.DuplicateKey(key)
 			return nil

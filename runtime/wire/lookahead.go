@@ -127,8 +127,12 @@ func skipAny(data []byte, i int) int {
 }
 
 // skipAnyString returns the index after the closing quote of the string whose
-// content starts at i.
-func skipAnyString(data []byte, i int) int {
+// content starts at i, len(data) if there is none.
+func skipAnyString(data []byte, i int) int { return min(closingQuote(data, i)+1, len(data)) }
+
+// closingQuote returns the index of the closing quote of the string whose
+// content starts at i, len(data) if there is none.
+func closingQuote(data []byte, i int) int {
 	for start := i; ; i++ {
 		n := bytes.IndexByte(data[i:], '"')
 		if n < 0 {
@@ -140,8 +144,9 @@ func skipAnyString(data []byte, i int) int {
 			escapes++
 		}
 		if escapes%2 == 0 {
-			return i + 1
+			return i
 		}
+		start = i + 1
 	}
 }
 

@@ -161,8 +161,8 @@ func pointerAt(data []byte, off int) string {
 		case ' ', '\n', '\r', '\t':
 			i++
 		case '"':
-			end := skipAnyString(data, i+1)
-			if end > off {
+			quote := closingQuote(data, i+1)
+			if quote >= off {
 				i = off
 				break
 			}
@@ -171,11 +171,13 @@ func pointerAt(data []byte, off int) string {
 			} else {
 				ended()
 			}
-			i = end
+			i = quote + 1
 		default:
 			for i++; i < off && i < len(data) && !isDelimiter(data[i]); i++ {
 			}
-			if i < off {
+			// A broken number may stop at a delimiter: off is still within it then.
+			broken := kindOf(c) == KindNumber && !isDigit(data[i-1])
+			if i < off || !broken && (off >= len(data) || isDelimiter(data[off])) {
 				ended()
 			}
 		}

@@ -82,4 +82,13 @@ func (r *Raw) DecodeJSON(d *Decoder) { *r = d.Raw() }
 
 // Decode reads the value into v, which is [Decode] without checking the text of
 // r again. An absent value is an error.
-func (r Raw) Decode(v Decodable) error { return decode(r.text, v, Options{}, true) }
+func (r Raw) Decode(v Decodable) error {
+	if r.IsZero() {
+		return errAbsent()
+	}
+	return decode(r.text, v, Options{}, true)
+}
+
+func errAbsent() error {
+	return &PathError{Offset: -1, Expected: "a JSON value", Found: "none"}
+}
