@@ -353,6 +353,9 @@ func (b *builder) nameShapes() {
 			if len(sh.at) > 1 {
 				words += " and of others like it"
 			}
+			if more, ok := b.docs.member(sh.at[0].def, sh.at[0].path, ""); ok {
+				words += ". " + more
+			}
 			t.Doc = words
 		}
 		for i := range t.Branches {

@@ -61,19 +61,21 @@ func emit(p *protocol, dir string) (fileSet, error) {
 	return e.files, e.files.addStatic("every", dir)
 }
 
-// sortFields puts required members before optional ones, alphabetically, metadata last: the order of
-// the struct's fields, of the encoded members and of the bits that count them.
+// sortFields puts required members before optional ones, what is short before what may be long,
+// metadata last: the order of the struct's fields and of the encoded members.
 func sortFields(t *goType) {
 	rank := func(f *field) int {
 		switch {
 		case f.Const != nil:
 			return 0
-		case f.Required:
+		case f.Required && isShort(f.Type):
 			return 1
+		case f.Required:
+			return 2
 		case strings.HasPrefix(f.JSON, "_"):
-			return 3
+			return 4
 		}
-		return 2
+		return 3
 	}
 	slices.SortStableFunc(t.Fields, func(a, b *field) int {
 		if ra, rb := rank(a), rank(b); ra != rb {
@@ -81,6 +83,15 @@ func sortFields(t *goType) {
 		}
 		return strings.Compare(a.JSON, b.JSON)
 	})
+}
+
+// isShort: a string, a number or another value without parts.
+func isShort(r *ref) bool {
+	switch r.Form {
+	case formString, formBool, formInt, formFloat, formID:
+		return true
+	}
+	return r.Form == formNamed && r.To.Kind == enumType
 }
 
 func (e *emitter) file() *jen.File {

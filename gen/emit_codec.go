@@ -174,16 +174,21 @@ func decodeInto(g *jen.Group, dst func() *jen.Statement, r *ref) {
 
 func decodeList(g *jen.Group, dst func() *jen.Statement, r *ref) {
 	g.Add(dst()).Op("=").Add(typeCode(r)).Values()
+	decodeElements(g, dst, r.Elem)
+}
+
+// decodeElements appends the elements of an array to dst.
+func decodeElements(g *jen.Group, dst func() *jen.Statement, elem *ref) {
 	g.For(jen.Id("d").Dot("Array").Call(), jen.Id("d").Dot("Elem").Call(), jen.Empty()).BlockFunc(func(g *jen.Group) {
-		switch x := decodeExpr(r.Elem); {
+		switch x := decodeExpr(elem); {
 		case x != nil:
 			g.Add(dst()).Op("=").Append(dst(), x)
-		case r.Elem.Form == formNamed:
-			g.Add(dst()).Op("=").Append(dst(), typeCode(r.Elem).Values())
+		case elem.Form == formNamed:
+			g.Add(dst()).Op("=").Append(dst(), typeCode(elem).Values())
 			g.Add(dst()).Index(jen.Len(dst()).Op("-").Lit(1)).Dot("DecodeJSON").Call(jen.Id("d"))
 		default:
-			g.Var().Id("elem").Add(typeCode(r.Elem))
-			decodeInto(g, func() *jen.Statement { return jen.Id("elem") }, r.Elem)
+			g.Var().Id("elem").Add(typeCode(elem))
+			decodeInto(g, func() *jen.Statement { return jen.Id("elem") }, elem)
 			g.Add(dst()).Op("=").Append(dst(), jen.Id("elem"))
 		}
 	})

@@ -54,7 +54,7 @@ func (e *emitter) fuzzDirection(f *jen.File, s side) {
 }
 
 func (e *emitter) fuzzUnion(f *jen.File, t *goType) {
-	f.Comment("// Fuzz" + t.Name + " decodes arbitrary text as a " + t.Name + ".")
+	f.Comment("// Fuzz" + t.Name + " decodes arbitrary text as " + article(t.Name) + ".")
 	f.Func().Id("Fuzz" + t.Name).Params(jen.Id("f").Op("*").Qual("testing", "F")).BlockFunc(func(g *jen.Group) {
 		g.Id("decode").Op(":=").Func().Params(jen.Id("data").Index().Byte()).Params(wireID("Appender"), jen.Error()).Block(
 			jen.Return(jen.Id("Unmarshal" + t.Name).Call(jen.Id("data"))))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -10,8 +9,7 @@ import (
 // revisionFile makes the values that say what each revision of the protocol has.
 func (e *emitter) revisionFile() error {
 	f := e.file()
-	f.Comment("// Revision is what one revision of the protocol has: its name and its methods. Revisions are not to be changed.")
-	f.Type().Id("Revision").Struct(
+	f.Add(comment("Revision is what one revision of the protocol has: its name and its methods. Revisions are not to be changed.")).Type().Id("Revision").Struct(
 		jen.Comment("// The revision's date, as the handshake names it."),
 		jen.Id("Name").String(),
 		jen.Comment("// All methods, by name."),
@@ -21,13 +19,15 @@ func (e *emitter) revisionFile() error {
 	).Line()
 	f.Comment("// Method says how one method is used.")
 	f.Type().Id("Method").Struct(
+		jen.Comment("// The name on the wire."),
 		jen.Id("Name").String(),
 		jen.Comment("// Whether it is a notification rather than a request."),
 		jen.Id("Notification").Bool(),
 		jen.Comment("// Which sides may send it."),
 		jen.List(jen.Id("FromClient"), jen.Id("FromServer")).Bool(),
-		jen.Comment("// The capability it needs, as a dotted path; empty if none. The receiver declares it, or the sender."),
+		jen.Comment("// The capability it needs, as a dotted path; empty if none."),
 		jen.Id("Capability").String(),
+		jen.Comment("// Whether the sender declares that capability rather than the receiver."),
 		jen.Id("SenderDeclares").Bool(),
 		jen.Comment("// The capability of the receiver for calls of it as tasks; empty if it cannot be one."),
 		jen.Id("TaskCapability").String(),
@@ -37,18 +37,19 @@ func (e *emitter) revisionFile() error {
 		name := revisionVar(r)
 		all = append(all, jen.Id(name))
 		f.Comment("// " + name + " is revision " + r.Name + " of the protocol.")
-		f.Var().Id(name).Op("=").Op("&").Id("Revision").Values(jen.Dict{
-			jen.Id("Name"):    jen.Lit(r.Name),
-			jen.Id("Server"):  jen.Id(tableName(r, sides[0])),
-			jen.Id("Client"):  jen.Id(tableName(r, sides[1])),
-			jen.Id("Methods"): jen.Index().Id("Method").ValuesFunc(func(g *jen.Group) { e.methodData(g, r) }),
-		}).Line()
+		f.Var().Id(name).Op("=").Op("&").Id("Revision").Values(
+			jen.Line().Id("Name").Op(":").Lit(r.Name),
+			jen.Line().Id("Server").Op(":").Id(tableName(r, sides[0])),
+			jen.Line().Id("Client").Op(":").Id(tableName(r, sides[1])),
+			jen.Line().Id("Methods").Op(":").Index().Id("Method").ValuesFunc(func(g *jen.Group) { e.methodData(g, r) }),
+			jen.Line(),
+		).Line()
 	}
 	f.Comment("// Revisions are the revisions this package was generated from, the oldest first.")
 	f.Var().Id("Revisions").Op("=").Index().Op("*").Id("Revision").Values(all...).Line()
 	f.Comment("// Latest is the newest of them.")
 	f.Var().Id("Latest").Op("=").Add(all[len(all)-1])
-	e.strictest(f)
+	e.strictChecks(f)
 	return e.add("revision.go", f)
 }
 
@@ -74,41 +75,6 @@ func (e *emitter) methodData(g *jen.Group, r *revision) {
 		g.Line().Values(values...)
 	}
 	g.Line()
-}
-
-// strictest emits what a revision asks beyond the union of all: members that only it requires.
-func (e *emitter) strictest(f *jen.File) {
-	var cases []jen.Code
-	for _, t := range e.p.Types {
-		var checks []jen.Code
-		for _, fl := range t.Fields {
-			if fl.Required || fl.Const != nil || len(fl.RequiredIn) == 0 {
-				continue
-			}
-			var names []jen.Code
-			for _, r := range e.p.Revisions {
-				if slices.Contains(fl.RequiredIn, r.Name) {
-					names = append(names, jen.Id(revisionVar(r)))
-				}
-			}
-			absent := jen.Op("!").Parens(present(fl))
-			checks = append(checks, jen.If(jen.Qual("slices", "Contains").Call(jen.Index().Op("*").Id("Revision").Values(names...), jen.Id("r")).Op("&&").Add(absent)).
-				Block(jen.Return(wireID("Invalid").Call(jen.Lit(fl.JSON), jen.Lit("a value, which revision ").Op("+").Id("r").Dot("Name").Op("+").Lit(" requires")))))
-		}
-		if len(checks) > 0 {
-			cases = append(cases, jen.Case(jen.Op("*").Id(t.Name)).Block(checks...))
-		}
-	}
-	f.Line().Line().Add(comment("Validate is v.Validate and, beyond it, what this revision alone requires of v."))
-	f.Func().Params(jen.Id("r").Op("*").Id("Revision")).Id("Validate").Params(jen.Id("v").Interface(jen.Id("Validate").Params().Error())).Error().BlockFunc(func(g *jen.Group) {
-		if len(cases) == 0 {
-			g.Return(jen.Id("v").Dot("Validate").Call())
-			return
-		}
-		g.If(jen.Err().Op(":=").Id("v").Dot("Validate").Call(), jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Err()))
-		g.Switch(jen.Id("v").Op(":=").Id("v").Assert(jen.Type())).Block(cases...)
-		g.Return(jen.Nil())
-	})
 }
 
 // capabilitiesFile tells of a set of capabilities whether one is in it, by the path the methods name.

@@ -25,6 +25,13 @@ func unknownBranch(t *goType) string { return "Unknown" + t.Name }
 
 func isMethod(t *goType) string { return "is" + t.Name }
 
+func article(name string) string {
+	if strings.ContainsAny(name[:1], "AEIO") {
+		return "an " + name
+	}
+	return "a " + name
+}
+
 // unionType declares the interface and its branches.
 func (e *emitter) unionType(f *jen.File, t *goType) {
 	var names []string
@@ -69,7 +76,7 @@ func (e *emitter) unionType(f *jen.File, t *goType) {
 
 // scalarBranch wraps a string, number, boolean or list so that it can be a branch.
 func (e *emitter) scalarBranch(f *jen.File, t *goType, br *branch) {
-	f.Add(comment(br.Wrapper + " is a " + t.Name + " of the JSON kind " + br.Kind + ".")).Type().Id(br.Wrapper).Add(typeCode(br.Scalar)).Line()
+	f.Add(comment(br.Wrapper + " is " + article(t.Name) + " of the JSON kind " + br.Kind + ".")).Type().Id(br.Wrapper).Add(typeCode(br.Scalar)).Line()
 	bare := func() *jen.Statement { return jen.Add(typeCode(br.Scalar)).Call(jen.Id("v")) }
 	if br.Scalar.Form == formSlice {
 		bare = func() *jen.Statement { return jen.Id("v") }
@@ -111,8 +118,8 @@ func (e *emitter) unionDecode(f *jen.File, t *goType) {
 								g.Return(jen.Id(br.Wrapper).Call(x))
 								return
 							}
-							g.Var().Id("v").Id(br.Wrapper)
-							decodeInto(g, func() *jen.Statement { return jen.Id("v") }, &ref{Form: formSlice, Elem: br.Scalar.Elem, Alias: &goType{Name: br.Wrapper}})
+							g.Id("v").Op(":=").Id(br.Wrapper).Values()
+							decodeElements(g, func() *jen.Statement { return jen.Id("v") }, br.Scalar.Elem)
 							g.Return(jen.Id("v"))
 						})
 					}
@@ -150,13 +157,27 @@ func (e *emitter) pickObject(g *jen.Group, t *goType) {
 			for _, v := range c.Values {
 				values = append(values, jen.Lit(v))
 			}
-			g.Case(values...).BlockFunc(func(g *jen.Group) { e.tests(g, c.Tests) })
+			g.Case(values...).BlockFunc(func(g *jen.Group) {
+				if !e.tests(g, c.Tests) {
+					g.Id("d").Dot("Fail").Call(jen.Lit("an object that is one of " + branchWords(c.Tests)))
+					g.Return(jen.Nil())
+				}
+			})
 		}
 	})
 }
 
-// tests returns the first branch whose test holds.
-func (e *emitter) tests(g *jen.Group, tests []*pickTest) {
+// branchWords lists how the branches of one kind are told apart.
+func branchWords(tests []*pickTest) string {
+	var out []string
+	for _, t := range tests {
+		out = append(out, t.To.Name+" ("+testWords(t)+")")
+	}
+	return strings.Join(out, ", ")
+}
+
+// tests returns the first branch whose test holds. It reports whether the last one always does.
+func (e *emitter) tests(g *jen.Group, tests []*pickTest) bool {
 	for _, test := range tests {
 		read := func(g *jen.Group) {
 			g.Id("v").Op(":=").New(jen.Id(test.To.Name))
@@ -169,7 +190,7 @@ func (e *emitter) tests(g *jen.Group, tests []*pickTest) {
 		}
 		if len(names) == 0 {
 			read(g)
-			return
+			return true
 		}
 		var args []jen.Code
 		method := "PeekHas"
@@ -188,6 +209,7 @@ func (e *emitter) tests(g *jen.Group, tests []*pickTest) {
 		}
 		g.If(cond).BlockFunc(read)
 	}
+	return false
 }
 
 func (e *emitter) unionHelpers(f *jen.File, t *goType) {
@@ -198,7 +220,7 @@ func (e *emitter) unionHelpers(f *jen.File, t *goType) {
 		jen.If(jen.Id("v").Op("==").Nil()).Block(jen.Return(wireID("Nil").Call())),
 		jen.Return(jen.Id("v").Dot("Validate").Call())).Line()
 	holder := lowerFirst(t.Name) + "Holder"
-	f.Add(comment("Unmarshal"+t.Name+" reads a "+t.Name+" from one JSON document. Errors are *wire.PathError.")).Func().Id("Unmarshal"+t.Name).Params(jen.Id("data").Index().Byte()).Params(jen.Id(t.Name), jen.Error()).Block(
+	f.Add(comment("Unmarshal"+t.Name+" reads "+article(t.Name)+" from one JSON document. Errors are *wire.PathError.")).Func().Id("Unmarshal"+t.Name).Params(jen.Id("data").Index().Byte()).Params(jen.Id(t.Name), jen.Error()).Block(
 		jen.Var().Id("h").Id(holder),
 		jen.Err().Op(":=").Add(wireID("Decode")).Call(jen.Id("data"), jen.Op("&").Id("h")),
 		jen.Return(jen.Id("h").Dot("value"), jen.Err())).Line()

@@ -31,7 +31,7 @@ var update = flag.Bool("update", false, "rewrite what the golden cases want")
 func TestGolden(t *testing.T) {
 	cases, err := filepath.Glob("testdata/golden/*.txtar")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(cases), 30)
+	require.GreaterOrEqual(t, len(cases), 34)
 	module := newModule(t)
 	for _, path := range cases {
 		name := strings.TrimSuffix(filepath.Base(path), ".txtar")

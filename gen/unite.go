@@ -30,7 +30,7 @@ func makeProtocol(in *input) (*protocol, []error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	narrow(all, revs)
+	narrow(all)
 	problems = append(problems, setPicks(all)...)
 	setFeatures(all)
 	setHandlers(all)
@@ -228,7 +228,7 @@ func (u *uniter) methods(all, next *protocol) {
 }
 
 // narrow makes a member required only where every revision that has the type requires it.
-func narrow(p *protocol, revs []string) {
+func narrow(p *protocol) {
 	for _, t := range p.Types {
 		for _, f := range t.Fields {
 			f.Required = len(f.RequiredIn) == len(t.Revisions)

@@ -57,8 +57,12 @@ func (hello) CallTool(_ context.Context, params *mcp.CallToolParams) (*mcp.CallT
 	if params.Name != "greet" {
 		return nil, rpc.Errorf(mcp.CodeInvalidParams, "unknown tool %q: this server has greet", params.Name)
 	}
+	arguments := params.Arguments
+	if arguments.IsZero() {
+		arguments = wire.MustRaw(`{}`)
+	}
 	var in greeting
-	if err := params.Arguments.Decode(&in); err != nil {
+	if err := arguments.Decode(&in); err != nil {
 		// the model sent it and can mend it, so it is a result and not an error of the protocol
 		return &mcp.CallToolResult{IsError: true, Content: text("bad arguments: " + err.Error())}, nil
 	}

@@ -547,17 +547,17 @@ func (v *InitializeParams) DecodeJSON(d *wire.Decoder) {
 	d.Object()
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
 		switch string(key) {
-		case "capabilities":
+		case "protocolVersion":
 			if d.Once(&seen, 0) {
+				v.ProtocolVersion = d.String()
+			}
+		case "capabilities":
+			if d.Once(&seen, 1) {
 				v.Capabilities.DecodeJSON(d)
 			}
 		case "clientInfo":
-			if d.Once(&seen, 1) {
-				v.ClientInfo.DecodeJSON(d)
-			}
-		case "protocolVersion":
 			if d.Once(&seen, 2) {
-				v.ProtocolVersion = d.String()
+				v.ClientInfo.DecodeJSON(d)
 			}
 		case "_meta":
 			if d.Once(&seen, 3) && !d.Null() {
@@ -569,7 +569,7 @@ func (v *InitializeParams) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x7 != 0x7 {
-		d.Missing(seen, "capabilities", "clientInfo", "protocolVersion")
+		d.Missing(seen, "protocolVersion", "capabilities", "clientInfo")
 	}
 }
 
@@ -578,12 +578,12 @@ func (v *InitializeParams) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"capabilities":`...)
+	b = append(b, `{"protocolVersion":`...)
+	b = wire.AppendString(b, v.ProtocolVersion)
+	b = append(b, `,"capabilities":`...)
 	b = v.Capabilities.AppendJSON(b)
 	b = append(b, `,"clientInfo":`...)
 	b = v.ClientInfo.AppendJSON(b)
-	b = append(b, `,"protocolVersion":`...)
-	b = wire.AppendString(b, v.ProtocolVersion)
 	if v.Meta != nil {
 		b = append(b, `,"_meta":`...)
 		b = v.Meta.AppendJSON(b)
@@ -609,13 +609,13 @@ func (v *InitializeResult) DecodeJSON(d *wire.Decoder) {
 	d.Object()
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
 		switch string(key) {
-		case "capabilities":
-			if d.Once(&seen, 0) {
-				v.Capabilities.DecodeJSON(d)
-			}
 		case "protocolVersion":
-			if d.Once(&seen, 1) {
+			if d.Once(&seen, 0) {
 				v.ProtocolVersion = d.String()
+			}
+		case "capabilities":
+			if d.Once(&seen, 1) {
+				v.Capabilities.DecodeJSON(d)
 			}
 		case "serverInfo":
 			if d.Once(&seen, 2) {
@@ -634,7 +634,7 @@ func (v *InitializeResult) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x7 != 0x7 {
-		d.Missing(seen, "capabilities", "protocolVersion", "serverInfo")
+		d.Missing(seen, "protocolVersion", "capabilities", "serverInfo")
 	}
 }
 
@@ -643,10 +643,10 @@ func (v *InitializeResult) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"capabilities":`...)
-	b = v.Capabilities.AppendJSON(b)
-	b = append(b, `,"protocolVersion":`...)
+	b = append(b, `{"protocolVersion":`...)
 	b = wire.AppendString(b, v.ProtocolVersion)
+	b = append(b, `,"capabilities":`...)
+	b = v.Capabilities.AppendJSON(b)
 	b = append(b, `,"serverInfo":`...)
 	b = v.ServerInfo.AppendJSON(b)
 	if v.Instructions != "" {

@@ -85,13 +85,13 @@ func (v *AudioContent) DecodeJSON(d *wire.Decoder) {
 			if d.Once(&seen, 0) {
 				d.Const("audio")
 			}
-		case "data":
-			if d.Once(&seen, 1) {
-				v.Data = d.Base64()
-			}
 		case "mimeType":
-			if d.Once(&seen, 2) {
+			if d.Once(&seen, 1) {
 				v.MIMEType = d.String()
+			}
+		case "data":
+			if d.Once(&seen, 2) {
+				v.Data = d.Base64()
 			}
 		case "annotations":
 			if d.Once(&seen, 3) && !d.Null() {
@@ -107,7 +107,7 @@ func (v *AudioContent) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x7 != 0x7 {
-		d.Missing(seen, "type", "data", "mimeType")
+		d.Missing(seen, "type", "mimeType", "data")
 	}
 }
 
@@ -116,10 +116,10 @@ func (v *AudioContent) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"type":"audio","data":`...)
-	b = wire.AppendString(b, string(v.Data))
-	b = append(b, `,"mimeType":`...)
+	b = append(b, `{"type":"audio","mimeType":`...)
 	b = wire.AppendString(b, v.MIMEType)
+	b = append(b, `,"data":`...)
+	b = wire.AppendString(b, string(v.Data))
 	if v.Annotations != nil {
 		b = append(b, `,"annotations":`...)
 		b = v.Annotations.AppendJSON(b)
@@ -149,13 +149,13 @@ func (v *BlobResourceContents) DecodeJSON(d *wire.Decoder) {
 	d.Object()
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
 		switch string(key) {
-		case "blob":
-			if d.Once(&seen, 0) {
-				v.Blob = d.Base64()
-			}
 		case "uri":
-			if d.Once(&seen, 1) {
+			if d.Once(&seen, 0) {
 				v.URI = d.String()
+			}
+		case "blob":
+			if d.Once(&seen, 1) {
+				v.Blob = d.Base64()
 			}
 		case "mimeType":
 			if d.Once(&seen, 2) && !d.Null() {
@@ -170,7 +170,7 @@ func (v *BlobResourceContents) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x3 != 0x3 {
-		d.Missing(seen, "blob", "uri")
+		d.Missing(seen, "uri", "blob")
 	}
 }
 
@@ -179,10 +179,10 @@ func (v *BlobResourceContents) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"blob":`...)
-	b = wire.AppendString(b, string(v.Blob))
-	b = append(b, `,"uri":`...)
+	b = append(b, `{"uri":`...)
 	b = wire.AppendString(b, v.URI)
+	b = append(b, `,"blob":`...)
+	b = wire.AppendString(b, string(v.Blob))
 	if v.MIMEType != "" {
 		b = append(b, `,"mimeType":`...)
 		b = wire.AppendString(b, v.MIMEType)
@@ -402,13 +402,13 @@ func (v *ImageContent) DecodeJSON(d *wire.Decoder) {
 			if d.Once(&seen, 0) {
 				d.Const("image")
 			}
-		case "data":
-			if d.Once(&seen, 1) {
-				v.Data = d.Base64()
-			}
 		case "mimeType":
-			if d.Once(&seen, 2) {
+			if d.Once(&seen, 1) {
 				v.MIMEType = d.String()
+			}
+		case "data":
+			if d.Once(&seen, 2) {
+				v.Data = d.Base64()
 			}
 		case "annotations":
 			if d.Once(&seen, 3) && !d.Null() {
@@ -424,7 +424,7 @@ func (v *ImageContent) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x7 != 0x7 {
-		d.Missing(seen, "type", "data", "mimeType")
+		d.Missing(seen, "type", "mimeType", "data")
 	}
 }
 
@@ -433,10 +433,10 @@ func (v *ImageContent) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"type":"image","data":`...)
-	b = wire.AppendString(b, string(v.Data))
-	b = append(b, `,"mimeType":`...)
+	b = append(b, `{"type":"image","mimeType":`...)
 	b = wire.AppendString(b, v.MIMEType)
+	b = append(b, `,"data":`...)
+	b = wire.AppendString(b, string(v.Data))
 	if v.Annotations != nil {
 		b = append(b, `,"annotations":`...)
 		b = v.Annotations.AppendJSON(b)
@@ -1099,13 +1099,13 @@ func (v *Tool) DecodeJSON(d *wire.Decoder) {
 	d.Object()
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
 		switch string(key) {
-		case "inputSchema":
-			if d.Once(&seen, 0) {
-				v.InputSchema = d.RawObject()
-			}
 		case "name":
-			if d.Once(&seen, 1) {
+			if d.Once(&seen, 0) {
 				v.Name = d.String()
+			}
+		case "inputSchema":
+			if d.Once(&seen, 1) {
+				v.InputSchema = d.RawObject()
 			}
 		case "annotations":
 			if d.Once(&seen, 2) && !d.Null() {
@@ -1146,7 +1146,7 @@ func (v *Tool) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x3 != 0x3 {
-		d.Missing(seen, "inputSchema", "name")
+		d.Missing(seen, "name", "inputSchema")
 	}
 }
 
@@ -1155,10 +1155,10 @@ func (v *Tool) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"inputSchema":`...)
-	b = v.InputSchema.AppendJSON(b)
-	b = append(b, `,"name":`...)
+	b = append(b, `{"name":`...)
 	b = wire.AppendString(b, v.Name)
+	b = append(b, `,"inputSchema":`...)
+	b = v.InputSchema.AppendJSON(b)
 	if v.Annotations != nil {
 		b = append(b, `,"annotations":`...)
 		b = v.Annotations.AppendJSON(b)

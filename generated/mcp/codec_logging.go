@@ -11,13 +11,13 @@ func (v *LoggingMessageParams) DecodeJSON(d *wire.Decoder) {
 	d.Object()
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
 		switch string(key) {
-		case "data":
-			if d.Once(&seen, 0) {
-				v.Data = d.Raw()
-			}
 		case "level":
-			if d.Once(&seen, 1) {
+			if d.Once(&seen, 0) {
 				v.Level = LoggingLevel(d.String())
+			}
+		case "data":
+			if d.Once(&seen, 1) {
+				v.Data = d.Raw()
 			}
 		case "logger":
 			if d.Once(&seen, 2) && !d.Null() {
@@ -32,7 +32,7 @@ func (v *LoggingMessageParams) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x3 != 0x3 {
-		d.Missing(seen, "data", "level")
+		d.Missing(seen, "level", "data")
 	}
 }
 
@@ -41,10 +41,10 @@ func (v *LoggingMessageParams) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"data":`...)
-	b = v.Data.AppendJSON(b)
-	b = append(b, `,"level":`...)
+	b = append(b, `{"level":`...)
 	b = wire.AppendString(b, string(v.Level))
+	b = append(b, `,"data":`...)
+	b = v.Data.AppendJSON(b)
 	if v.Logger != "" {
 		b = append(b, `,"logger":`...)
 		b = wire.AppendString(b, v.Logger)

@@ -374,20 +374,20 @@ func (v *PromptMessage) DecodeJSON(d *wire.Decoder) {
 	d.Object()
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
 		switch string(key) {
-		case "content":
-			if d.Once(&seen, 0) {
-				v.Content = decodeContentBlock(d)
-			}
 		case "role":
-			if d.Once(&seen, 1) {
+			if d.Once(&seen, 0) {
 				v.Role = Role(d.String())
+			}
+		case "content":
+			if d.Once(&seen, 1) {
+				v.Content = decodeContentBlock(d)
 			}
 		default:
 			v.Unknown = d.Unknown(v.Unknown, key)
 		}
 	}
 	if seen&0x3 != 0x3 {
-		d.Missing(seen, "content", "role")
+		d.Missing(seen, "role", "content")
 	}
 }
 
@@ -396,10 +396,10 @@ func (v *PromptMessage) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"content":`...)
-	b = appendContentBlock(b, v.Content)
-	b = append(b, `,"role":`...)
+	b = append(b, `{"role":`...)
 	b = wire.AppendString(b, string(v.Role))
+	b = append(b, `,"content":`...)
+	b = appendContentBlock(b, v.Content)
 	b = wire.AppendMembers(b, v.Unknown)
 	return append(b, '}')
 }

@@ -174,8 +174,16 @@ func (v *CreateMessageResult) DecodeJSON(d *wire.Decoder) {
 	d.Object()
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
 		switch string(key) {
-		case "content":
+		case "model":
 			if d.Once(&seen, 0) {
+				v.Model = d.String()
+			}
+		case "role":
+			if d.Once(&seen, 1) {
+				v.Role = Role(d.String())
+			}
+		case "content":
+			if d.Once(&seen, 2) {
 				if d.Kind() == wire.KindArray {
 					v.Content = []SamplingMessageContentBlock{}
 					for d.Array(); d.Elem(); {
@@ -184,14 +192,6 @@ func (v *CreateMessageResult) DecodeJSON(d *wire.Decoder) {
 				} else {
 					v.Content = []SamplingMessageContentBlock{decodeSamplingMessageContentBlock(d)}
 				}
-			}
-		case "model":
-			if d.Once(&seen, 1) {
-				v.Model = d.String()
-			}
-		case "role":
-			if d.Once(&seen, 2) {
-				v.Role = Role(d.String())
 			}
 		case "stopReason":
 			if d.Once(&seen, 3) && !d.Null() {
@@ -206,7 +206,7 @@ func (v *CreateMessageResult) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x7 != 0x7 {
-		d.Missing(seen, "content", "model", "role")
+		d.Missing(seen, "model", "role", "content")
 	}
 }
 
@@ -215,7 +215,11 @@ func (v *CreateMessageResult) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"content":`...)
+	b = append(b, `{"model":`...)
+	b = wire.AppendString(b, v.Model)
+	b = append(b, `,"role":`...)
+	b = wire.AppendString(b, string(v.Role))
+	b = append(b, `,"content":`...)
 	if len(v.Content) == 1 {
 		b = appendSamplingMessageContentBlock(b, v.Content[0])
 	} else {
@@ -228,10 +232,6 @@ func (v *CreateMessageResult) AppendJSON(b []byte) []byte {
 		}
 		b = append(b, ']')
 	}
-	b = append(b, `,"model":`...)
-	b = wire.AppendString(b, v.Model)
-	b = append(b, `,"role":`...)
-	b = wire.AppendString(b, string(v.Role))
 	if v.StopReason != "" {
 		b = append(b, `,"stopReason":`...)
 		b = wire.AppendString(b, v.StopReason)
@@ -383,8 +383,12 @@ func (v *SamplingMessage) DecodeJSON(d *wire.Decoder) {
 	d.Object()
 	for key, ok := d.Key(); ok; key, ok = d.Key() {
 		switch string(key) {
-		case "content":
+		case "role":
 			if d.Once(&seen, 0) {
+				v.Role = Role(d.String())
+			}
+		case "content":
+			if d.Once(&seen, 1) {
 				if d.Kind() == wire.KindArray {
 					v.Content = []SamplingMessageContentBlock{}
 					for d.Array(); d.Elem(); {
@@ -393,10 +397,6 @@ func (v *SamplingMessage) DecodeJSON(d *wire.Decoder) {
 				} else {
 					v.Content = []SamplingMessageContentBlock{decodeSamplingMessageContentBlock(d)}
 				}
-			}
-		case "role":
-			if d.Once(&seen, 1) {
-				v.Role = Role(d.String())
 			}
 		case "_meta":
 			if d.Once(&seen, 2) && !d.Null() {
@@ -407,7 +407,7 @@ func (v *SamplingMessage) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x3 != 0x3 {
-		d.Missing(seen, "content", "role")
+		d.Missing(seen, "role", "content")
 	}
 }
 
@@ -416,7 +416,9 @@ func (v *SamplingMessage) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"content":`...)
+	b = append(b, `{"role":`...)
+	b = wire.AppendString(b, string(v.Role))
+	b = append(b, `,"content":`...)
 	if len(v.Content) == 1 {
 		b = appendSamplingMessageContentBlock(b, v.Content[0])
 	} else {
@@ -429,8 +431,6 @@ func (v *SamplingMessage) AppendJSON(b []byte) []byte {
 		}
 		b = append(b, ']')
 	}
-	b = append(b, `,"role":`...)
-	b = wire.AppendString(b, string(v.Role))
 	if v.Meta != nil {
 		b = append(b, `,"_meta":`...)
 		b = v.Meta.AppendJSON(b)
@@ -502,16 +502,16 @@ func (v *ToolResultContent) DecodeJSON(d *wire.Decoder) {
 			if d.Once(&seen, 0) {
 				d.Const("tool_result")
 			}
-		case "content":
+		case "toolUseId":
 			if d.Once(&seen, 1) {
+				v.ToolUseID = d.String()
+			}
+		case "content":
+			if d.Once(&seen, 2) {
 				v.Content = []ContentBlock{}
 				for d.Array(); d.Elem(); {
 					v.Content = append(v.Content, decodeContentBlock(d))
 				}
-			}
-		case "toolUseId":
-			if d.Once(&seen, 2) {
-				v.ToolUseID = d.String()
 			}
 		case "isError":
 			if d.Once(&seen, 3) && !d.Null() {
@@ -530,7 +530,7 @@ func (v *ToolResultContent) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0x7 != 0x7 {
-		d.Missing(seen, "type", "content", "toolUseId")
+		d.Missing(seen, "type", "toolUseId", "content")
 	}
 }
 
@@ -539,7 +539,9 @@ func (v *ToolResultContent) AppendJSON(b []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	b = append(b, `{"type":"tool_result","content":`...)
+	b = append(b, `{"type":"tool_result","toolUseId":`...)
+	b = wire.AppendString(b, v.ToolUseID)
+	b = append(b, `,"content":`...)
 	b = append(b, '[')
 	for i := range v.Content {
 		if i > 0 {
@@ -548,8 +550,6 @@ func (v *ToolResultContent) AppendJSON(b []byte) []byte {
 		b = appendContentBlock(b, v.Content[i])
 	}
 	b = append(b, ']')
-	b = append(b, `,"toolUseId":`...)
-	b = wire.AppendString(b, v.ToolUseID)
 	if v.IsError {
 		b = append(b, `,"isError":true`...)
 	}
@@ -590,13 +590,13 @@ func (v *ToolUseContent) DecodeJSON(d *wire.Decoder) {
 			if d.Once(&seen, 1) {
 				v.ID = d.String()
 			}
-		case "input":
-			if d.Once(&seen, 2) {
-				v.Input = d.RawObject()
-			}
 		case "name":
-			if d.Once(&seen, 3) {
+			if d.Once(&seen, 2) {
 				v.Name = d.String()
+			}
+		case "input":
+			if d.Once(&seen, 3) {
+				v.Input = d.RawObject()
 			}
 		case "_meta":
 			if d.Once(&seen, 4) && !d.Null() {
@@ -607,7 +607,7 @@ func (v *ToolUseContent) DecodeJSON(d *wire.Decoder) {
 		}
 	}
 	if seen&0xf != 0xf {
-		d.Missing(seen, "type", "id", "input", "name")
+		d.Missing(seen, "type", "id", "name", "input")
 	}
 }
 
@@ -618,10 +618,10 @@ func (v *ToolUseContent) AppendJSON(b []byte) []byte {
 	}
 	b = append(b, `{"type":"tool_use","id":`...)
 	b = wire.AppendString(b, v.ID)
-	b = append(b, `,"input":`...)
-	b = v.Input.AppendJSON(b)
 	b = append(b, `,"name":`...)
 	b = wire.AppendString(b, v.Name)
+	b = append(b, `,"input":`...)
+	b = v.Input.AppendJSON(b)
 	if v.Meta != nil {
 		b = append(b, `,"_meta":`...)
 		b = v.Meta.AppendJSON(b)

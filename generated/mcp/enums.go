@@ -26,7 +26,7 @@ func (v ElicitAction) Validate() error {
 	return wire.NotOneOf(string(v), "one of accept, cancel, decline")
 }
 
-// IconTheme is the member theme of Icon.
+// IconTheme is the member theme of Icon. Background the image is made for. Absent means either.
 type IconTheme string
 
 // The values of IconTheme.
@@ -124,7 +124,7 @@ func (v LoggingLevel) Severity() int {
 	return -1
 }
 
-// NumberSchemaType is the member type of NumberSchema.
+// NumberSchemaType is the member type of NumberSchema. Kind of number to enter.
 type NumberSchemaType string
 
 // The values of NumberSchemaType.
@@ -164,7 +164,8 @@ func (v Role) Validate() error {
 	return wire.NotOneOf(string(v), "one of assistant, user")
 }
 
-// StringSchemaFormat is the member format of StringSchema.
+// StringSchemaFormat is the member format of StringSchema. Form the text must have. Absent means
+// free text.
 type StringSchemaFormat string
 
 // The values of StringSchemaFormat.
@@ -237,7 +238,7 @@ func (v TaskSupport) Validate() error {
 	return wire.NotOneOf(string(v), "one of forbidden, optional, required")
 }
 
-// ToolChoiceMode is the member mode of ToolChoice.
+// ToolChoiceMode is the member mode of ToolChoice. Freedom the model has. "auto" when absent.
 type ToolChoiceMode string
 
 // The values of ToolChoiceMode.

@@ -269,7 +269,7 @@ func FuzzContentBlock(f *testing.F) {
 	})
 }
 
-// FuzzElicitParams decodes arbitrary text as a ElicitParams.
+// FuzzElicitParams decodes arbitrary text as an ElicitParams.
 func FuzzElicitParams(f *testing.F) {
 	decode := func(data []byte) (wire.Appender, error) {
 		return UnmarshalElicitParams(data)
@@ -288,7 +288,7 @@ func FuzzElicitParams(f *testing.F) {
 	})
 }
 
-// FuzzElicitValue decodes arbitrary text as a ElicitValue.
+// FuzzElicitValue decodes arbitrary text as an ElicitValue.
 func FuzzElicitValue(f *testing.F) {
 	decode := func(data []byte) (wire.Appender, error) {
 		return UnmarshalElicitValue(data)
@@ -307,7 +307,7 @@ func FuzzElicitValue(f *testing.F) {
 	})
 }
 
-// FuzzEnumSchema decodes arbitrary text as a EnumSchema.
+// FuzzEnumSchema decodes arbitrary text as an EnumSchema.
 func FuzzEnumSchema(f *testing.F) {
 	decode := func(data []byte) (wire.Appender, error) {
 		return UnmarshalEnumSchema(data)

@@ -724,8 +724,8 @@ func arbitraryAnnotations(t *rapid.T, depth int) Annotations {
 
 func arbitraryAudioContent(t *rapid.T, depth int) AudioContent {
 	var v AudioContent
-	v.Data = arbitraryBase64(t)
 	v.MIMEType = arbitraryText(t)
+	v.Data = arbitraryBase64(t)
 	if maybe(t, depth) {
 		v.Annotations = new(arbitraryAnnotations(t, depth-1))
 	}
@@ -738,8 +738,8 @@ func arbitraryAudioContent(t *rapid.T, depth int) AudioContent {
 
 func arbitraryBlobResourceContents(t *rapid.T, depth int) BlobResourceContents {
 	var v BlobResourceContents
-	v.Blob = arbitraryBase64(t)
 	v.URI = arbitraryURI(t)
+	v.Blob = arbitraryBase64(t)
 	if maybe(t, depth) {
 		v.MIMEType = arbitraryText(t)
 	}
@@ -1065,11 +1065,11 @@ func arbitraryCreateMessageParams(t *rapid.T, depth int) CreateMessageParams {
 
 func arbitraryCreateMessageResult(t *rapid.T, depth int) CreateMessageResult {
 	var v CreateMessageResult
+	v.Model = arbitraryText(t)
+	v.Role = arbitraryRole(t, depth-1)
 	v.Content = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) SamplingMessageContentBlock {
 		return arbitrarySamplingMessageContentBlock(t, depth-1)
 	})
-	v.Model = arbitraryText(t)
-	v.Role = arbitraryRole(t, depth-1)
 	if maybe(t, depth) {
 		v.StopReason = arbitraryText(t)
 	}
@@ -1320,8 +1320,8 @@ func arbitraryIconTheme(t *rapid.T, depth int) IconTheme {
 
 func arbitraryImageContent(t *rapid.T, depth int) ImageContent {
 	var v ImageContent
-	v.Data = arbitraryBase64(t)
 	v.MIMEType = arbitraryText(t)
+	v.Data = arbitraryBase64(t)
 	if maybe(t, depth) {
 		v.Annotations = new(arbitraryAnnotations(t, depth-1))
 	}
@@ -1360,9 +1360,9 @@ func arbitraryIncludeContext(t *rapid.T, depth int) IncludeContext {
 
 func arbitraryInitializeParams(t *rapid.T, depth int) InitializeParams {
 	var v InitializeParams
+	v.ProtocolVersion = arbitraryText(t)
 	v.Capabilities = arbitraryClientCapabilities(t, depth-1)
 	v.ClientInfo = arbitraryImplementation(t, depth-1)
-	v.ProtocolVersion = arbitraryText(t)
 	if maybe(t, depth) {
 		v.Meta = new(arbitraryRequestMeta(t, depth-1))
 	}
@@ -1372,8 +1372,8 @@ func arbitraryInitializeParams(t *rapid.T, depth int) InitializeParams {
 
 func arbitraryInitializeResult(t *rapid.T, depth int) InitializeResult {
 	var v InitializeResult
-	v.Capabilities = arbitraryServerCapabilities(t, depth-1)
 	v.ProtocolVersion = arbitraryText(t)
+	v.Capabilities = arbitraryServerCapabilities(t, depth-1)
 	v.ServerInfo = arbitraryImplementation(t, depth-1)
 	if maybe(t, depth) {
 		v.Instructions = arbitraryText(t)
@@ -1510,8 +1510,8 @@ func arbitraryLoggingLevel(t *rapid.T, depth int) LoggingLevel {
 
 func arbitraryLoggingMessageParams(t *rapid.T, depth int) LoggingMessageParams {
 	var v LoggingMessageParams
-	v.Data = arbitraryRaw(t)
 	v.Level = arbitraryLoggingLevel(t, depth-1)
+	v.Data = arbitraryRaw(t)
 	if maybe(t, depth) {
 		v.Logger = arbitraryText(t)
 	}
@@ -1704,8 +1704,8 @@ func arbitraryPromptArgument(t *rapid.T, depth int) PromptArgument {
 
 func arbitraryPromptMessage(t *rapid.T, depth int) PromptMessage {
 	var v PromptMessage
-	v.Content = arbitraryContentBlock(t, depth-1)
 	v.Role = arbitraryRole(t, depth-1)
+	v.Content = arbitraryContentBlock(t, depth-1)
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
@@ -1914,10 +1914,10 @@ func arbitraryRoot(t *rapid.T, depth int) Root {
 
 func arbitrarySamplingMessage(t *rapid.T, depth int) SamplingMessage {
 	var v SamplingMessage
+	v.Role = arbitraryRole(t, depth-1)
 	v.Content = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) SamplingMessageContentBlock {
 		return arbitrarySamplingMessageContentBlock(t, depth-1)
 	})
-	v.Role = arbitraryRole(t, depth-1)
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
 	}
@@ -2225,8 +2225,8 @@ func arbitraryTitledSingleSelectEnumSchema(t *rapid.T, depth int) TitledSingleSe
 
 func arbitraryTool(t *rapid.T, depth int) Tool {
 	var v Tool
-	v.InputSchema = arbitraryRawObject(t)
 	v.Name = arbitraryText(t)
+	v.InputSchema = arbitraryRawObject(t)
 	if maybe(t, depth) {
 		v.Annotations = new(arbitraryToolAnnotations(t, depth-1))
 	}
@@ -2299,10 +2299,10 @@ func arbitraryToolExecution(t *rapid.T, depth int) ToolExecution {
 
 func arbitraryToolResultContent(t *rapid.T, depth int) ToolResultContent {
 	var v ToolResultContent
+	v.ToolUseID = arbitraryText(t)
 	v.Content = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) ContentBlock {
 		return arbitraryContentBlock(t, depth-1)
 	})
-	v.ToolUseID = arbitraryText(t)
 	if maybe(t, depth) {
 		v.IsError = rapid.Bool().Draw(t, "value")
 	}
@@ -2319,8 +2319,8 @@ func arbitraryToolResultContent(t *rapid.T, depth int) ToolResultContent {
 func arbitraryToolUseContent(t *rapid.T, depth int) ToolUseContent {
 	var v ToolUseContent
 	v.ID = arbitraryText(t)
-	v.Input = arbitraryRawObject(t)
 	v.Name = arbitraryText(t)
+	v.Input = arbitraryRawObject(t)
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
 	}

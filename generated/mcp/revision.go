@@ -4,7 +4,8 @@ package mcp
 
 import "github.com/tenonmcp/tenon/runtime/rpc"
 
-// Revision is what one revision of the protocol has: its name and its methods. Revisions are not to be changed.
+// Revision is what one revision of the protocol has: its name and its methods. Revisions are not to
+// be changed.
 type Revision struct {
 	// The revision's date, as the handshake names it.
 	Name string
@@ -16,13 +17,15 @@ type Revision struct {
 
 // Method says how one method is used.
 type Method struct {
+	// The name on the wire.
 	Name string
 	// Whether it is a notification rather than a request.
 	Notification bool
 	// Which sides may send it.
 	FromClient, FromServer bool
-	// The capability it needs, as a dotted path; empty if none. The receiver declares it, or the sender.
-	Capability     string
+	// The capability it needs, as a dotted path; empty if none.
+	Capability string
+	// Whether the sender declares that capability rather than the receiver.
 	SenderDeclares bool
 	// The capability of the receiver for calls of it as tasks; empty if it cannot be one.
 	TaskCapability string
@@ -30,6 +33,8 @@ type Method struct {
 
 // V20251125 is revision 2025-11-25 of the protocol.
 var V20251125 = &Revision{
+	Name:   "2025-11-25",
+	Server: serverTable20251125,
 	Client: clientTable20251125,
 	Methods: []Method{
 		{Name: MethodComplete, FromClient: true, Capability: "completions"},
@@ -64,8 +69,6 @@ var V20251125 = &Revision{
 		{Name: MethodCallTool, FromClient: true, Capability: "tools", TaskCapability: "tasks.requests.tools.call"},
 		{Name: MethodListTools, FromClient: true, Capability: "tools"},
 	},
-	Name:   "2025-11-25",
-	Server: serverTable20251125,
 }
 
 // Revisions are the revisions this package was generated from, the oldest first.
@@ -75,7 +78,6 @@ var Revisions = []*Revision{V20251125}
 var Latest = V20251125
 
 // Validate is v.Validate and, beyond it, what this revision alone requires of v.
-
 func (r *Revision) Validate(v interface {
 	Validate() error
 }) error {

@@ -38,7 +38,8 @@ type ClientCapabilities struct {
 	Unknown wire.Object
 }
 
-// ClientCapabilitiesElicitation is the member elicitation of ClientCapabilities.
+// ClientCapabilitiesElicitation is the member elicitation of ClientCapabilities. Declares that the
+// server may ask the user for input. An empty object means form mode only.
 type ClientCapabilitiesElicitation struct {
 	// Declares form mode: the client collects the data in a form.
 	Form wire.Raw
@@ -48,7 +49,8 @@ type ClientCapabilitiesElicitation struct {
 	Unknown wire.Object
 }
 
-// ClientCapabilitiesSampling is the member sampling of ClientCapabilities.
+// ClientCapabilitiesSampling is the member sampling of ClientCapabilities. Declares that the client
+// answers sampling/createMessage.
 type ClientCapabilitiesSampling struct {
 	// Declares that includeContext may be thisServer or allServers. Without it, servers should leave
 	// includeContext out or set it to none.
@@ -60,7 +62,8 @@ type ClientCapabilitiesSampling struct {
 	Unknown wire.Object
 }
 
-// ClientCapabilitiesTasks is the member tasks of ClientCapabilities.
+// ClientCapabilitiesTasks is the member tasks of ClientCapabilities. Declares that the client can
+// run requests from the server as tasks.
 type ClientCapabilitiesTasks struct {
 	// Declares that the client answers tasks/cancel.
 	Cancel wire.Raw
@@ -72,7 +75,8 @@ type ClientCapabilitiesTasks struct {
 	Unknown wire.Object
 }
 
-// ClientCapabilitiesTasksRequests is the member tasks.requests of ClientCapabilities.
+// ClientCapabilitiesTasksRequests is the member tasks.requests of ClientCapabilities. Request types
+// the server may send as tasks. The list is exhaustive.
 type ClientCapabilitiesTasksRequests struct {
 	// Elicitation requests that may run as tasks.
 	Elicitation *ClientCapabilitiesTasksRequestsElicitation
@@ -83,7 +87,7 @@ type ClientCapabilitiesTasksRequests struct {
 }
 
 // ClientCapabilitiesTasksRequestsElicitation is the member tasks.requests.elicitation of
-// ClientCapabilities.
+// ClientCapabilities. Elicitation requests that may run as tasks.
 type ClientCapabilitiesTasksRequestsElicitation struct {
 	// Declares that elicitation/create may run as a task.
 	Create wire.Raw
@@ -92,7 +96,7 @@ type ClientCapabilitiesTasksRequestsElicitation struct {
 }
 
 // ClientCapabilitiesTasksRequestsSampling is the member tasks.requests.sampling of
-// ClientCapabilities.
+// ClientCapabilities. Sampling requests that may run as tasks.
 type ClientCapabilitiesTasksRequestsSampling struct {
 	// Declares that sampling/createMessage may run as a task.
 	CreateMessage wire.Raw
@@ -124,13 +128,13 @@ type Implementation struct {
 //
 // In the schema: InitializeRequestParams.
 type InitializeParams struct {
+	// Protocol version the client asks for, such as 2025-11-25. It should be the newest one it
+	// supports. Required.
+	ProtocolVersion string
 	// Optional features the client supports. Required.
 	Capabilities ClientCapabilities
 	// Name and version of the client program. Required.
 	ClientInfo Implementation
-	// Protocol version the client asks for, such as 2025-11-25. It should be the newest one it
-	// supports. Required.
-	ProtocolVersion string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
 	// modelcontextprotocol are reserved for the protocol.
 	Meta *RequestMeta
@@ -141,11 +145,11 @@ type InitializeParams struct {
 // InitializeResult is the server's answer to initialize: the version to speak, what the server can
 // do and what it is.
 type InitializeResult struct {
-	// Optional features the server supports. Required.
-	Capabilities ServerCapabilities
 	// Version for this session: the one asked for if the server supports it, otherwise another it
 	// supports. The client must disconnect if it cannot use it. Required.
 	ProtocolVersion string
+	// Optional features the server supports. Required.
+	Capabilities ServerCapabilities
 	// Name and version of the server program. Required.
 	ServerInfo Implementation
 	// Advice on using the server, meant for the model. The client may put it in the system prompt.
@@ -210,7 +214,8 @@ type ServerCapabilities struct {
 	Unknown wire.Object
 }
 
-// ServerCapabilitiesResources is the member resources of ServerCapabilities.
+// ServerCapabilitiesResources is the member resources of ServerCapabilities. Declares that the
+// server has resources.
 type ServerCapabilitiesResources struct {
 	// Promises notifications/resources/list_changed when the resources change. False when absent.
 	ListChanged bool
@@ -220,7 +225,8 @@ type ServerCapabilitiesResources struct {
 	Unknown wire.Object
 }
 
-// ServerCapabilitiesTasks is the member tasks of ServerCapabilities.
+// ServerCapabilitiesTasks is the member tasks of ServerCapabilities. Declares that the server can
+// run requests from the client as tasks.
 type ServerCapabilitiesTasks struct {
 	// Declares that the server answers tasks/cancel.
 	Cancel wire.Raw
@@ -232,7 +238,8 @@ type ServerCapabilitiesTasks struct {
 	Unknown wire.Object
 }
 
-// ServerCapabilitiesTasksRequests is the member tasks.requests of ServerCapabilities.
+// ServerCapabilitiesTasksRequests is the member tasks.requests of ServerCapabilities. Request types
+// the client may send as tasks. The list is exhaustive.
 type ServerCapabilitiesTasksRequests struct {
 	// Tool requests that may run as tasks.
 	Tools *ServerCapabilitiesTasksRequestsTools
@@ -241,6 +248,7 @@ type ServerCapabilitiesTasksRequests struct {
 }
 
 // ServerCapabilitiesTasksRequestsTools is the member tasks.requests.tools of ServerCapabilities.
+// Tool requests that may run as tasks.
 type ServerCapabilitiesTasksRequestsTools struct {
 	// Declares that tools/call may run as a task, for tools whose taskSupport allows it.
 	Call wire.Raw

@@ -19,11 +19,11 @@ type Annotations struct {
 
 // AudioContent is a content block that carries a sound clip.
 type AudioContent struct {
-	// Audio bytes. Base64 on the wire. Required.
-	Data wire.Base64
 	// MIME type of the audio, such as audio/wav. Which types work depends on the model provider.
 	// Required.
 	MIMEType string
+	// Audio bytes. Base64 on the wire. Required.
+	Data wire.Base64
 	// Hints about audience, priority and age, which the client may use to choose and show content.
 	Annotations *Annotations
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
@@ -35,10 +35,10 @@ type AudioContent struct {
 
 // BlobResourceContents is the binary content of a resource or of one part of it.
 type BlobResourceContents struct {
-	// Raw bytes of the content. Base64 on the wire. Required.
-	Blob wire.Base64
 	// URI of the resource or part that was read (RFC 3986). Required.
 	URI string
+	// Raw bytes of the content. Base64 on the wire. Required.
+	Blob wire.Base64
 	// MIME type of the content, when the server knows it.
 	MIMEType string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
@@ -101,11 +101,11 @@ type Icon struct {
 
 // ImageContent is a content block that carries an image.
 type ImageContent struct {
-	// Image bytes. Base64 on the wire. Required.
-	Data wire.Base64
 	// MIME type of the image, such as image/png. Which types work depends on the model provider.
 	// Required.
 	MIMEType string
+	// Image bytes. Base64 on the wire. Required.
+	Data wire.Base64
 	// Hints about audience, priority and age, which the client may use to choose and show content.
 	Annotations *Annotations
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
@@ -270,11 +270,11 @@ type TextResourceContents struct {
 
 // Tool is an entry of tools/list: what a tool is called, what it takes and what it returns.
 type Tool struct {
-	// JSON Schema of the arguments: an object schema, also for tools without arguments. Required.
-	InputSchema wire.Raw
 	// Identifier to pass to tools/call, unique within the server. It should be 1 to 128 ASCII letters,
 	// digits, underscores, hyphens or dots, and case matters. Required.
 	Name string
+	// JSON Schema of the arguments: an object schema, also for tools without arguments. Required.
+	InputSchema wire.Raw
 	// Hints about how the tool behaves. Untrusted unless the server is trusted.
 	Annotations *ToolAnnotations
 	// What the tool does, written for the model and for people.

@@ -86,7 +86,8 @@ type ElicitURLParams struct {
 	Unknown wire.Object
 }
 
-// ElicitationCompleteParams is the member params of ElicitationCompleteNotification.
+// ElicitationCompleteParams is the parameters of notifications/elicitation/complete: which
+// interaction is over.
 type ElicitationCompleteParams struct {
 	// ID from the elicitation request. The client must ignore IDs that are unknown or already complete.
 	// Required.
@@ -177,7 +178,8 @@ type TitledMultiSelectEnumSchema struct {
 	Unknown wire.Object
 }
 
-// TitledMultiSelectEnumSchemaItems is the member items of TitledMultiSelectEnumSchema.
+// TitledMultiSelectEnumSchemaItems is the member items of TitledMultiSelectEnumSchema. What each
+// chosen value may be.
 type TitledMultiSelectEnumSchemaItems struct {
 	// Options to choose from. Required.
 	AnyOf []EnumOption
@@ -219,7 +221,8 @@ type UntitledMultiSelectEnumSchema struct {
 	Unknown wire.Object
 }
 
-// UntitledMultiSelectEnumSchemaItems is the member items of UntitledMultiSelectEnumSchema.
+// UntitledMultiSelectEnumSchemaItems is the member items of UntitledMultiSelectEnumSchema. What
+// each chosen value may be.
 type UntitledMultiSelectEnumSchemaItems struct {
 	// Values the user may choose from. Required.
 	Enum []string

@@ -9,10 +9,10 @@ import "github.com/tenonmcp/tenon/runtime/wire"
 //
 // In the schema: LoggingMessageNotificationParams.
 type LoggingMessageParams struct {
-	// Content of the log entry: any JSON value. Required.
-	Data wire.Raw
 	// How severe the entry is. Required.
 	Level LoggingLevel
+	// Content of the log entry: any JSON value. Required.
+	Data wire.Raw
 	// Part of the server that wrote the entry.
 	Logger string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or

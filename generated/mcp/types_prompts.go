@@ -84,10 +84,10 @@ type PromptArgument struct {
 // PromptMessage is one message of a prompt. Unlike a sampling message it may link to or embed
 // resources, and it has exactly one content block.
 type PromptMessage struct {
-	// What is said: one content block. Required.
-	Content ContentBlock
 	// Who speaks: user or assistant. Required.
 	Role Role
+	// What is said: one content block. Required.
+	Content ContentBlock
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
 }

@@ -46,12 +46,12 @@ type CreateMessageParams struct {
 // CreateMessageResult is the client's answer to sampling/createMessage: the message the model
 // wrote, which the user should be able to review before it is sent.
 type CreateMessageResult struct {
-	// What the model produced: one block, or an array of blocks such as several tool uses. Required.
-	Content []SamplingMessageContentBlock
 	// Model that wrote the message, by its provider's name for it. Required.
 	Model string
 	// Speaker of the message, normally assistant. Required.
 	Role Role
+	// What the model produced: one block, or an array of blocks such as several tool uses. Required.
+	Content []SamplingMessageContentBlock
 	// Why generation ended: endTurn, stopSequence, maxTokens, toolUse or a provider's own word. Absent
 	// when unknown.
 	StopReason string
@@ -89,11 +89,11 @@ type ModelPreferences struct {
 
 // SamplingMessage is one message of the conversation in a sampling request.
 type SamplingMessage struct {
+	// Who speaks: assistant for model output and tool uses, user for input and tool results. Required.
+	Role Role
 	// What is said: one block or an array of blocks. A message with tool results must hold nothing
 	// else. Required.
 	Content []SamplingMessageContentBlock
-	// Who speaks: assistant for model output and tool uses, user for input and tool results. Required.
-	Role Role
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
 	// modelcontextprotocol are reserved for the protocol.
 	Meta wire.Object
@@ -112,11 +112,11 @@ type ToolChoice struct {
 // ToolResultContent is a content block in a sampling message that gives the model the outcome of a
 // tool use. Its message has role user and holds only such blocks.
 type ToolResultContent struct {
-	// Unstructured output as content blocks, in the form tools/call returns. Required.
-	Content []ContentBlock
 	// ID of the tool use that this answers. Must match one in the assistant message just before.
 	// Required.
 	ToolUseID string
+	// Unstructured output as content blocks, in the form tools/call returns. Required.
+	Content []ContentBlock
 	// Reports that the tool failed and content says why. False when absent.
 	IsError bool
 	// Output as a JSON object. It should fit the tool's outputSchema if there is one.
@@ -133,10 +133,10 @@ type ToolResultContent struct {
 type ToolUseContent struct {
 	// ID of this call, which the tool result repeats as toolUseId. Required.
 	ID string
-	// Arguments by parameter name, which should fit the tool's inputSchema. Required.
-	Input wire.Raw
 	// Which of the offered tools to run. Required.
 	Name string
+	// Arguments by parameter name, which should fit the tool's inputSchema. Required.
+	Input wire.Raw
 	// Extra metadata about the call. Clients should keep it when the block is sent again, so that
 	// providers can cache.
 	Meta wire.Object

@@ -263,7 +263,7 @@ func validateElicitParams(v ElicitParams) error {
 	return v.Validate()
 }
 
-// UnmarshalElicitParams reads a ElicitParams from one JSON document. Errors are *wire.PathError.
+// UnmarshalElicitParams reads an ElicitParams from one JSON document. Errors are *wire.PathError.
 func UnmarshalElicitParams(data []byte) (ElicitParams, error) {
 	var h elicitParamsHolder
 	err := wire.Decode(data, &h)
@@ -304,7 +304,7 @@ func (ElicitValueNumber) isElicitValue()   {}
 func (ElicitValueBoolean) isElicitValue()  {}
 func (*UnknownElicitValue) isElicitValue() {}
 
-// ElicitValueArray is a ElicitValue of the JSON kind array.
+// ElicitValueArray is an ElicitValue of the JSON kind array.
 type ElicitValueArray []string
 
 // AppendJSON appends v to b.
@@ -325,7 +325,7 @@ func (v ElicitValueArray) Validate() error {
 	return nil
 }
 
-// ElicitValueString is a ElicitValue of the JSON kind string.
+// ElicitValueString is an ElicitValue of the JSON kind string.
 type ElicitValueString string
 
 // AppendJSON appends v to b.
@@ -339,7 +339,7 @@ func (v ElicitValueString) Validate() error {
 	return nil
 }
 
-// ElicitValueNumber is a ElicitValue of the JSON kind number.
+// ElicitValueNumber is an ElicitValue of the JSON kind number.
 type ElicitValueNumber float64
 
 // AppendJSON appends v to b.
@@ -356,7 +356,7 @@ func (v ElicitValueNumber) Validate() error {
 	return nil
 }
 
-// ElicitValueBoolean is a ElicitValue of the JSON kind boolean.
+// ElicitValueBoolean is an ElicitValue of the JSON kind boolean.
 type ElicitValueBoolean bool
 
 // AppendJSON appends v to b.
@@ -394,8 +394,7 @@ func (v *UnknownElicitValue) Validate() error {
 func decodeElicitValue(d *wire.Decoder) ElicitValue {
 	switch d.Kind() {
 	case wire.KindArray:
-		var v ElicitValueArray
-		v = ElicitValueArray{}
+		v := ElicitValueArray{}
 		for d.Array(); d.Elem(); {
 			v = append(v, d.String())
 		}
@@ -424,7 +423,7 @@ func validateElicitValue(v ElicitValue) error {
 	return v.Validate()
 }
 
-// UnmarshalElicitValue reads a ElicitValue from one JSON document. Errors are *wire.PathError.
+// UnmarshalElicitValue reads an ElicitValue from one JSON document. Errors are *wire.PathError.
 func UnmarshalElicitValue(data []byte) (ElicitValue, error) {
 	var h elicitValueHolder
 	err := wire.Decode(data, &h)
@@ -499,6 +498,8 @@ func decodeEnumSchema(d *wire.Decoder) EnumSchema {
 			v.DecodeJSON(d)
 			return v
 		}
+		d.Fail("an object that is one of UntitledMultiSelectEnumSchema (items has enum and type), TitledMultiSelectEnumSchema (items has anyOf)")
+		return nil
 	case "string":
 		if d.PeekHas("enumNames") != 0 {
 			v := new(LegacyTitledEnumSchema)
@@ -515,6 +516,8 @@ func decodeEnumSchema(d *wire.Decoder) EnumSchema {
 			v.DecodeJSON(d)
 			return v
 		}
+		d.Fail("an object that is one of LegacyTitledEnumSchema (has enumNames), UntitledSingleSelectEnumSchema (has enum), TitledSingleSelectEnumSchema (has oneOf)")
+		return nil
 	}
 	return &UnknownEnumSchema{Raw: d.RawObject()}
 }
@@ -533,7 +536,7 @@ func validateEnumSchema(v EnumSchema) error {
 	return v.Validate()
 }
 
-// UnmarshalEnumSchema reads a EnumSchema from one JSON document. Errors are *wire.PathError.
+// UnmarshalEnumSchema reads an EnumSchema from one JSON document. Errors are *wire.PathError.
 func UnmarshalEnumSchema(data []byte) (EnumSchema, error) {
 	var h enumSchemaHolder
 	err := wire.Decode(data, &h)
@@ -695,6 +698,8 @@ func decodePrimitiveSchemaDefinition(d *wire.Decoder) PrimitiveSchemaDefinition 
 			v.DecodeJSON(d)
 			return v
 		}
+		d.Fail("an object that is one of UntitledMultiSelectEnumSchema (items has enum and type), TitledMultiSelectEnumSchema (items has anyOf)")
+		return nil
 	case "boolean":
 		v := new(BooleanSchema)
 		v.DecodeJSON(d)

@@ -238,7 +238,7 @@ func (v *InitializeParams) Validate() error {
 	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "capabilities", "clientInfo", "protocolVersion", "_meta":
+		case "protocolVersion", "capabilities", "clientInfo", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}
@@ -258,7 +258,7 @@ func (v *InitializeResult) Validate() error {
 	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "capabilities", "protocolVersion", "serverInfo", "instructions", "_meta":
+		case "protocolVersion", "capabilities", "serverInfo", "instructions", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}

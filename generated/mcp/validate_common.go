@@ -43,7 +43,7 @@ func (v *AudioContent) Validate() error {
 	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "type", "data", "mimeType", "annotations", "_meta":
+		case "type", "mimeType", "data", "annotations", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}
@@ -55,15 +55,15 @@ func (v *BlobResourceContents) Validate() error {
 	if v == nil {
 		return wire.Nil()
 	}
-	if err := v.Blob.Validate(); err != nil {
-		return wire.AtField("blob", err)
-	}
 	if !wire.IsURI(v.URI) {
 		return wire.AtField("uri", wire.Expected("an absolute URI"))
 	}
+	if err := v.Blob.Validate(); err != nil {
+		return wire.AtField("blob", err)
+	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "blob", "uri", "mimeType", "_meta":
+		case "uri", "blob", "mimeType", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}
@@ -149,7 +149,7 @@ func (v *ImageContent) Validate() error {
 	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "type", "data", "mimeType", "annotations", "_meta":
+		case "type", "mimeType", "data", "annotations", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}
@@ -374,7 +374,7 @@ func (v *Tool) Validate() error {
 	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "inputSchema", "name", "annotations", "description", "execution", "icons", "outputSchema", "title", "_meta":
+		case "name", "inputSchema", "annotations", "description", "execution", "icons", "outputSchema", "title", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}

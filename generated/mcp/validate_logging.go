@@ -9,15 +9,15 @@ func (v *LoggingMessageParams) Validate() error {
 	if v == nil {
 		return wire.Nil()
 	}
-	if v.Data.IsZero() {
-		return wire.Invalid("data", "a value")
-	}
 	if err := v.Level.Validate(); err != nil {
 		return wire.AtField("level", err)
 	}
+	if v.Data.IsZero() {
+		return wire.Invalid("data", "a value")
+	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "data", "level", "logger", "_meta":
+		case "level", "data", "logger", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}

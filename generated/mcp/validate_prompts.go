@@ -104,18 +104,18 @@ func (v *PromptMessage) Validate() error {
 	if v == nil {
 		return wire.Nil()
 	}
+	if err := v.Role.Validate(); err != nil {
+		return wire.AtField("role", err)
+	}
 	if v.Content == nil {
 		return wire.Invalid("content", "a value")
 	}
 	if err := validateContentBlock(v.Content); err != nil {
 		return wire.AtField("content", err)
 	}
-	if err := v.Role.Validate(); err != nil {
-		return wire.AtField("role", err)
-	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "content", "role":
+		case "role", "content":
 			return wire.KnownMember(m.Name)
 		}
 	}

@@ -68,17 +68,17 @@ func (v *CreateMessageResult) Validate() error {
 	if v == nil {
 		return wire.Nil()
 	}
+	if err := v.Role.Validate(); err != nil {
+		return wire.AtField("role", err)
+	}
 	for i := range v.Content {
 		if err := validateSamplingMessageContentBlock(v.Content[i]); err != nil {
 			return wire.AtIndex("content", i, err)
 		}
 	}
-	if err := v.Role.Validate(); err != nil {
-		return wire.AtField("role", err)
-	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "content", "model", "role", "stopReason", "_meta":
+		case "model", "role", "content", "stopReason", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}
@@ -138,17 +138,17 @@ func (v *SamplingMessage) Validate() error {
 	if v == nil {
 		return wire.Nil()
 	}
+	if err := v.Role.Validate(); err != nil {
+		return wire.AtField("role", err)
+	}
 	for i := range v.Content {
 		if err := validateSamplingMessageContentBlock(v.Content[i]); err != nil {
 			return wire.AtIndex("content", i, err)
 		}
 	}
-	if err := v.Role.Validate(); err != nil {
-		return wire.AtField("role", err)
-	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "content", "role", "_meta":
+		case "role", "content", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}
@@ -191,7 +191,7 @@ func (v *ToolResultContent) Validate() error {
 	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "type", "content", "toolUseId", "isError", "structuredContent", "_meta":
+		case "type", "toolUseId", "content", "isError", "structuredContent", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}
@@ -208,7 +208,7 @@ func (v *ToolUseContent) Validate() error {
 	}
 	for _, m := range v.Unknown {
 		switch m.Name {
-		case "type", "id", "input", "name", "_meta":
+		case "type", "id", "name", "input", "_meta":
 			return wire.KnownMember(m.Name)
 		}
 	}

@@ -21,6 +21,7 @@ type lineReader struct {
 const (
 	startRead = 8 << 10   // a new buffer's size
 	keptRead  = 256 << 10 // a larger buffer is not kept for the next line
+	skipRead  = 64 << 10  // ... while the rest of a line is skipped
 	keptHead  = 4 << 10   // of a line that is too long, so much is returned
 )
 
@@ -77,7 +78,9 @@ func (l *lineReader) fill() {
 		fallthrough
 	case have == 0:
 		l.start, l.end, l.scanned = 0, 0, 0
-		if l.buf == nil {
+		if l.buf == nil && l.skip {
+			l.buf = make([]byte, skipRead)
+		} else if l.buf == nil {
 			l.buf = make([]byte, startRead)
 		}
 	case l.end == len(l.buf):

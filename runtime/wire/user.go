@@ -120,6 +120,9 @@ func unmarshalError(err error, text []byte) error {
 	}
 	// What strconv says of a number is said by what was expected.
 	if inner := semantic.Err; inner != nil && !errors.Is(inner, strconv.ErrSyntax) && !errors.Is(inner, strconv.ErrRange) {
+		if semantic.GoType != nil {
+			e.Expected = "a value that " + shorten(semantic.GoType.String(), maxQuoted) + " takes"
+		}
 		e.addCause(inner)
 	}
 	return e
@@ -130,7 +133,7 @@ func unmarshalError(err error, text []byte) error {
 const maxCause = 40
 
 func (e *PathError) addCause(cause error) {
-	e.Found, e.quoted = shorten(cause.Error(), maxCause), maxCause
+	e.Found, e.quoted = "one it refuses: "+shorten(cause.Error(), maxCause), maxCause
 }
 
 // valueOffset returns where the value starts that an error at off is about.
