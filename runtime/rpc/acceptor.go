@@ -18,6 +18,9 @@ type acceptor struct {
 
 func (a acceptor) Opens(m *Message) bool { return IsInitialize(m) }
 
+// Handles reports whether there is a handler for the method, see [Dispatch.Handles].
+func (a acceptor) Handles(method string) bool { return a.cfg.Dispatch.Handles(method) }
+
 func (a acceptor) Versions() []string { return slices.Clone(a.versions) }
 
 func (a acceptor) NewSession(ctx context.Context, link Link) (*Session, error) {

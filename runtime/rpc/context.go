@@ -9,7 +9,7 @@ type (
 	progressKey struct{}
 )
 
-// SessionFrom gives the session in whose behalf ctx runs: that of the request or notification being handled, or whose
+// SessionFrom gives the session on whose behalf ctx runs: that of the request or notification being handled, or whose
 // own context it is; nil outside.
 func SessionFrom(ctx context.Context) *Session {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
@@ -20,6 +20,15 @@ func SessionFrom(ctx context.Context) *Session {
 func MessageFrom(ctx context.Context) *Message {
 	m, _ := ctx.Value(messageKey{}).(*Message)
 	return m
+}
+
+// StreamFrom gives the stream that came with the request being handled, for the transport whose stream it is to find it
+// again; nil outside of a request, or if none came with it.
+func StreamFrom(ctx context.Context) Stream {
+	if in, ok := ctx.Value(incomingKey{}).(*incoming); ok {
+		return in.out
+	}
+	return nil
 }
 
 // sessionContext carries the session; the session's own context is made of it.

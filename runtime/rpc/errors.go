@@ -39,6 +39,10 @@ var (
 	ErrCancelled = errors.New("cancelled by the peer")
 	// ErrTooLarge is in the chain of the error for a message over the size limit.
 	ErrTooLarge = errors.New("message too large")
+	// ErrSessionEnded is in the chain of the error for a message that the server refused unhandled because it knows the
+	// session no more (HTTP 404). A transport fails that message with it ([Session.FailCall], or the error of Send) before
+	// it closes the session with it as the cause; calls that only lose their answer then match ErrClosed besides.
+	ErrSessionEnded = errors.New("session ended by the server")
 )
 
 // Error is a JSON-RPC error: what a handler returns to choose the code the peer sees, and what every failing call

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/wire"
@@ -35,8 +36,12 @@ func FuzzLines(f *testing.F) {
 		conn := rpc.NewLineConn(iotest.HalfReader(bytes.NewReader(in)), &out, rpc.LineLimits{Message: most})
 		s := rpc.NewSession(rpc.Config{Dispatch: rpc.NewDispatch(table, new(handler)), Logger: silent})
 		s.Attach(rpc.Link{Stream: conn})
+		began := time.Now()
 		if err := conn.Run(context.Background(), s); err != nil {
 			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 9*time.Second {
+			t.Fatalf("it hung for %v", took)
 		}
 		if n := s.Stats().Panics; n > 0 {
 			t.Fatalf("%d panics", n)

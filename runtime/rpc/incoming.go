@@ -15,10 +15,11 @@ type incoming struct {
 	context.Context // ends when the request does
 	cancel          context.CancelCauseFunc
 
-	m    *Message
-	key  ID     // canonical
-	out  Stream // nil is the session's own
-	size int
+	m     *Message
+	reply Message // what it is answered with
+	key   ID      // canonical
+	out   Stream  // nil is the session's own
+	size  int
 
 	wait <-chan struct{} // an initialize request that must be answered first; nil if none
 	over atomic.Bool     // out takes nothing more; set under the session's lock
@@ -63,6 +64,7 @@ func (s *Session) request(ctx context.Context, m *Message, out Stream) error {
 	in := &incoming{m: m, key: m.ID.Canonical(), out: out, size: len(m.raw.Bytes())}
 	in.Context, in.cancel = context.WithCancelCause(detached(ctx))
 	var refused *Error
+	var w *worker
 	s.update(func(st *state) {
 		switch {
 		case st.closed:
@@ -75,6 +77,7 @@ func (s *Session) request(ctx context.Context, m *Message, out Stream) error {
 			refused = errBusy
 		default:
 			st.admit(in)
+			w = st.takeWorker()
 		}
 	})
 	if refused != nil {
@@ -82,7 +85,11 @@ func (s *Session) request(ctx context.Context, m *Message, out Stream) error {
 		s.answer(ctx, out, NewError(m.ID, refused), refused)
 		return refused
 	}
-	go in.run()
+	if w != nil {
+		w.next <- in
+	} else {
+		go work(in)
+	}
 	return nil
 }
 
@@ -112,22 +119,28 @@ var errBusy = &Error{
 	Data:    wire.MustRaw(`{"retryAfter":1}`),
 }
 
-// run handles the request on its own goroutine and answers it.
-func (in *incoming) run() {
+// run handles the request and answers it, on the goroutine of w, which may rest after that.
+func (in *incoming) run(w *worker) {
 	var result wire.Appender
 	var err error
 	returned := false
 	defer func() {
 		if !returned {
-			// A panic, or a runtime.Goexit, which recover does not see.
-			result, err = nil, in.m.session.panicked(in, in.m.Method, recover())
+			// A panic, or a runtime.Goexit, which recover does not see and which ends the goroutine.
+			v := recover()
+			if v == nil {
+				w = nil
+			}
+			result, err = nil, in.m.session.panicked(in, in.m.Method, v)
 		}
-		in.respond(result, err)
+		in.respond(result, err, w)
 	}()
 	if in.wait != nil {
 		select {
 		case <-in.wait:
-		case <-in.Done():
+		case <-in.Done(): // cancelled, or the session closed: there is no answer
+			returned = true
+			return
 		}
 	}
 	s := in.m.session
@@ -157,8 +170,8 @@ func (s *Session) checkResult(ctx context.Context, method string, result wire.Ap
 	return &Error{Code: CodeInternalError, Message: "internal error: the result is not valid", cause: err}
 }
 
-// respond answers the request, unless it has ended, and forgets it.
-func (in *incoming) respond(result wire.Appender, err error) {
+// respond answers the request, unless it has ended, and forgets it; w, if there is one, may rest.
+func (in *incoming) respond(result wire.Appender, err error, w *worker) {
 	s := in.m.session
 	var live bool
 	s.update(func(st *state) {
@@ -166,7 +179,8 @@ func (in *incoming) respond(result wire.Appender, err error) {
 		live = in.end()
 	})
 	if live {
-		m := &Message{Kind: KindResult, ID: in.m.ID, value: result, session: s, outgoing: true}
+		m := &in.reply
+		m.Kind, m.ID, m.value, m.session, m.outgoing = KindResult, in.m.ID, result, s, true
 		if err != nil {
 			m.Kind, m.Error = KindError, toError(err)
 		}
@@ -179,6 +193,9 @@ func (in *incoming) respond(result wire.Appender, err error) {
 		if in.m.Method == methodInitialize && st.opening != nil {
 			close(st.opening)
 			st.opening = nil
+		}
+		if w != nil {
+			st.rest(s, w)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -281,14 +282,69 @@ func TestWhatFollowsInitializeWaitsForIt(t *testing.T) {
 	})
 }
 
+func TestCancelledWhileItWaitsForInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		o := start(t, &handler{
+			open: func(context.Context) error { <-release; return nil },
+			echo: func(context.Context, *echoParams) (*echoResult, error) { t.Error("it ran"); return nil, nil },
+		})
+		require.NoError(t, o.receive(`{"jsonrpc":"2.0","id":1,"method":"initialize"}`))
+		require.NoError(t, o.receive(`{"jsonrpc":"2.0","id":2,"method":"echo","params":{"text":""}}`))
+		require.NoError(t, o.receive(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}`))
+		synctest.Wait()
+		close(release)
+		o.expect(`{"jsonrpc":"2.0","id":1,"result":{}}`)
+		require.NoError(t, o.Wait(t.Context()))
+		o.quiet(t)
+	})
+}
+
+// Goroutines are used again while requests keep coming, and gone soon after.
+func TestAnIdleSessionHasNoGoroutines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		workers := func() int {
+			all := make([]byte, 1<<20)
+			return strings.Count(string(all[:runtime.Stack(all, true)]), "rpc.work(")
+		}
+		var running sync.WaitGroup
+		o := start(t, &handler{echo: func(context.Context, *echoParams) (*echoResult, error) {
+			running.Done()
+			running.Wait() // all at once
+			return nil, nil
+		}})
+		burst := func(n int) {
+			running.Add(n)
+			for id := range n {
+				require.NoError(t, o.receive(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"echo","params":{"text":""}}`, id)))
+			}
+			require.NoError(t, o.Wait(t.Context()))
+			synctest.Wait()
+		}
+		burst(100)
+		require.Equal(t, 64, workers(), "at most so many rest")
+		for range 10 { // a few are used on
+			time.Sleep(300 * time.Millisecond)
+			burst(3)
+		}
+		require.Equal(t, 3, workers())
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		require.Zero(t, workers())
+		burst(3)
+		o.Close(nil)
+		synctest.Wait()
+		require.Zero(t, workers())
+	})
+}
+
 func TestPanicsAreContained(t *testing.T) {
 	const internal = `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"internal error"}}`
 	for name, echo := range map[string]func(context.Context, *echoParams) (*echoResult, error){
 		"panic": func(context.Context, *echoParams) (*echoResult, error) { panic("secret") },
-		"nil": func(context.Context, *echoParams) (*echoResult, error) {
-			var m map[string]int
-			m["secret"] = 1
-			return nil, nil
+		"index": func(_ context.Context, p *echoParams) (*echoResult, error) {
+			var s []string
+			return &echoResult{s[len(p.Text)+1]}, nil
 		},
 		"nil func": func(context.Context, *echoParams) (*echoResult, error) { var f func(); f(); return nil, nil },
 		"Goexit":   func(context.Context, *echoParams) (*echoResult, error) { runtime.Goexit(); return nil, nil },

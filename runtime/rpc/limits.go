@@ -83,6 +83,8 @@ type Config struct {
 	Outgoing []Interceptor
 	// Principal is who is at the other end; nil if nobody was authenticated.
 	Principal *Principal
+	// State is what the layer above keeps with the session, see [Session.State]; nil by default.
+	State any
 	// Limits bound the session; zero fields mean the defaults.
 	Limits Limits
 	// Strict makes results and notifications that we receive fail for what otherwise only sent values and received

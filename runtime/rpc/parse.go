@@ -16,13 +16,13 @@ import (
 // An error is always an *[Error] with the code to answer with. The message returned with it is not nil and tells what
 // could still be made out: its Kind (KindNone if unclear) and its ID; see [Session.Refuse].
 func Parse(text []byte, o wire.Options) (*Message, error) {
-	e := envelope{m: new(Message)}
-	err := wire.DecodeOptions(text, &e, o)
+	e := new(envelope)
+	err := wire.DecodeOptions(text, e, o)
 	if err == nil {
 		if err := e.classify(); err != nil {
 			return salvageMessage(text, o), err
 		}
-		return e.m, nil
+		return &e.m, nil
 	}
 	if p, ok := errors.AsType[*wire.PathError](err); ok && p.Syntax {
 		if deep := (wire.Options{MaxDepth: salvageDepth, Strict: o.Strict}); wire.Valid(text, deep) == nil {
@@ -46,9 +46,9 @@ func Parse(text []byte, o wire.Options) (*Message, error) {
 // salvageDepth is how deep a text may be nested for its id still to be read; it bounds the memory that takes.
 const salvageDepth = 16 << 10
 
-// envelope decodes a message.
+// envelope decodes a message, which it holds so that both are one allocation.
 type envelope struct {
-	m      *Message
+	m      Message
 	params wire.Raw
 	result wire.Raw
 	nullID bool
@@ -84,7 +84,7 @@ func (e *envelope) DecodeJSON(d *wire.Decoder) {
 			}
 		case "method":
 			if d.Once(&e.member, bitMethod) {
-				e.m.Method = d.String()
+				e.m.Method = d.ExactString()
 			}
 		case "params":
 			if d.Once(&e.member, bitParams) && !d.Null() {
@@ -139,7 +139,7 @@ func (e *Error) DecodeJSON(d *wire.Decoder) {
 
 // classify sets the message's kind, or says why it is none.
 func (e *envelope) classify() error {
-	m := e.m
+	m := &e.m
 	switch {
 	case e.has(bitMethod):
 		if !e.result.IsZero() || m.Error != nil {
@@ -224,7 +224,7 @@ func (s *salvage) DecodeJSON(d *wire.Decoder) {
 		case "method":
 			s.request = true
 			if d.Kind() == wire.KindString {
-				s.method = d.String()
+				s.method = d.ExactString()
 			} else {
 				d.Raw()
 			}

@@ -22,3 +22,15 @@ func IsInitialize(m *Message) bool { return m.Kind == KindRequest && m.Method ==
 func IsInitialized(m *Message) bool {
 	return m.Kind == KindNotification && m.Method == methodInitialized
 }
+
+// CancelledID gives the id of the request that m, a notification, cancels; false if m is no cancellation.
+func CancelledID(m *Message) (ID, bool) {
+	if m.Kind != KindNotification || m.Method != methodCancelled {
+		return ID{}, false
+	}
+	var p cancelParams
+	if err := m.Raw().Decode(&p); err != nil {
+		return ID{}, false
+	}
+	return p.id, true
+}

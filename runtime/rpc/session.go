@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -11,7 +12,8 @@ import (
 )
 
 // Session is one end of a conversation between two peers, in either role. It is passive: a transport feeds it what
-// arrives ([Session.Receive]) and gives it streams for what goes out, and it has no goroutine of its own. All methods
+// arrives ([Session.Receive]) and gives it streams for what goes out, and while nothing arrives it has no goroutine of its
+// own. All methods
 // are safe for concurrent use. It must be closed.
 type Session struct {
 	cfg      Config // with defaults in place
@@ -38,6 +40,10 @@ type state struct {
 	running int              // goroutines of requests
 	inBytes int              // of their params
 	helpers int              // other goroutines
+
+	resting []*worker // goroutines that wait for the next request, the last to rest last
+	surplus int       // how few there have been since they were last dismissed
+	timed   bool      // they will be dismissed
 
 	out    map[int64]*call // our calls that wait for an answer
 	nextID int64
@@ -186,6 +192,7 @@ func (s *Session) Close(cause error) {
 	}
 	var requests []*incoming
 	var calls []*call
+	var workers []*worker
 	first := false
 	s.update(func(st *state) {
 		if st.closed {
@@ -198,6 +205,7 @@ func (s *Session) Close(cause error) {
 			}
 		}
 		calls = st.takeCalls(cause)
+		workers, st.resting = st.resting, nil
 		clear(st.queue)
 		st.queue, st.queueBytes = nil, 0
 	})
@@ -206,6 +214,7 @@ func (s *Session) Close(cause error) {
 	}
 	why := closedBy(cause)
 	s.cancel(why)
+	dismiss(workers)
 	for _, in := range requests {
 		in.cancel(why)
 		in.ended(why)
@@ -238,6 +247,32 @@ func (s *Session) EndInput(cause error) {
 	})
 	for _, c := range calls {
 		c.signal()
+	}
+}
+
+// CancelCalls gives up all calls that wait for an answer, as if the session had closed because of cause (nil: because we
+// want to), and sends the peer a cancellation for each: what a transport does before it closes a connection politely, so
+// that the peer need not finish what nobody waits for. ctx bounds the sending.
+func (s *Session) CancelCalls(ctx context.Context, cause error) {
+	var ids []int64
+	var calls []*call
+	s.update(func(st *state) {
+		for id, c := range st.out {
+			if c.method != methodInitialize {
+				ids = append(ids, id)
+			}
+		}
+		calls = st.takeCalls(cause)
+	})
+	for _, c := range calls {
+		c.signal()
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		p := &cancelParams{id: wire.IntID(id), reason: "the session closes"}
+		if sendGuarded(ctx, s.own(), NewNotification(methodCancelled, p)) != nil {
+			return
+		}
 	}
 }
 

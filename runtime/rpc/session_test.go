@@ -98,6 +98,20 @@ func TestEndOfInput(t *testing.T) {
 	})
 }
 
+func TestCancelCalls(t *testing.T) {
+	o := start(t, nil)
+	a := calling(t.Context(), o, "a")
+	o.next(t)
+	b := calling(t.Context(), o, "b")
+	o.next(t)
+	o.CancelCalls(t.Context(), nil)
+	require.EqualError(t, <-a, "echo: session closed (code -32000)")
+	require.ErrorIs(t, <-b, rpc.ErrClosed)
+	o.expect(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"the session closes"}}`)
+	o.expect(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2,"reason":"the session closes"}}`)
+	require.NoError(t, o.Err())
+}
+
 // What a handler sends goes to its request's stream while it runs, and to the session's own after that.
 func TestStreamOfARequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -105,6 +119,7 @@ func TestStreamOfARequest(t *testing.T) {
 		other := start(t, nil)
 		o := start(t, &handler{echo: func(ctx context.Context, p *echoParams) (*echoResult, error) {
 			s := rpc.SessionFrom(ctx)
+			require.IsType(t, new(wiretap), rpc.StreamFrom(ctx))
 			require.NoError(t, noted(ctx, s, &echoParams{Text: "during"}))
 			require.NoError(t, noted(ctx, other, &echoParams{Text: "to another session"}))
 			r, err := echo(ctx, s, &echoParams{Text: "question"})

@@ -37,6 +37,7 @@ const (
 	defaultStderrLine = 64 << 10
 	defaultStderrTail = 4 << 10
 
+	cancelTime = time.Second            // how long telling the server to give up our calls may take
 	killTime   = 5 * time.Second        // how long a killed process may take to be gone
 	outputTime = 2 * time.Second        // how long one that closed its output may take to exit before it is an error
 	stderrTime = 500 * time.Millisecond // how long standard error may stay open after the exit
@@ -316,6 +317,9 @@ func (p *process) Close() error {
 	default:
 		p.ours.Store(true)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), cancelTime)
+	p.session.CancelCalls(ctx, nil)
+	cancel()
 	p.session.Close(nil)
 	<-p.done
 	return p.err

@@ -30,17 +30,23 @@ func (s Base64) Validate() error {
 			body = body[:n-1]
 		}
 	}
+	var bad uint8
 	for i := 0; i < len(body); i++ {
-		if !isBase64[body[i]] {
-			return &PathError{Offset: -1, Expected: "base64"}
-		}
+		bad |= notBase64[body[i]] // without a branch: this may be long
+	}
+	if bad != 0 {
+		return &PathError{Offset: -1, Expected: "base64"}
 	}
 	return nil
 }
 
-var isBase64 = func() (t [256]bool) {
+// notBase64 is 1 for the bytes outside the alphabet.
+var notBase64 = func() (t [256]uint8) {
+	for i := range t {
+		t[i] = 1
+	}
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/" {
-		t[c] = true
+		t[c] = 0
 	}
 	return t
 }()

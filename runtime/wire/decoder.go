@@ -12,6 +12,7 @@ const defaultMaxDepth = 512
 // Options configures decoding. The zero value is the default.
 type Options struct {
 	// MaxDepth is how many objects and arrays may be open at once; 0 means 512.
+	// Raw values take memory for each level, Go types that nest take stack.
 	MaxDepth int
 	// Strict makes the escape of half a surrogate pair an error in string values
 	// too; otherwise it reads as U+FFFD there.

@@ -46,6 +46,16 @@ func (d *Decoder) String() string {
 	return d.keep(text)
 }
 
+// ExactString reads a string that names something, such as a method: the escape
+// of half a surrogate pair is an error, also without [Options.Strict].
+func (d *Decoder) ExactString() string {
+	text, ok := d.text("a string", true)
+	if !ok {
+		return ""
+	}
+	return d.keep(text)
+}
+
 // Base64 reads a string; whether it is base64 is checked by its methods.
 func (d *Decoder) Base64() Base64 { return Base64(d.String()) }
 

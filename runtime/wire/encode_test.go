@@ -54,6 +54,8 @@ func TestAppendFloat(t *testing.T) {
 		}
 	}
 	require.Equal(t, `null`, string(AppendFloat(nil, math.NaN())))
+	require.False(t, IsFinite(math.NaN()) || IsFinite(math.Inf(1)) || IsFinite(math.Inf(-1)))
+	require.True(t, IsFinite(0) && IsFinite(math.MaxFloat64))
 	require.Equal(t, `-0`, string(AppendFloat(nil, math.Copysign(0, -1))))
 }
 

@@ -13,11 +13,13 @@ func IsURI(s string) bool {
 // schemeLen returns the length of the scheme before the first colon, 0 if there
 // is none.
 func schemeLen(s string) int {
-	for i := 0; i < len(s); i++ {
+	if s == "" || !isLetter(s[0]) {
+		return 0
+	}
+	for i := 1; i < len(s); i++ {
 		switch c := s[i]; {
-		case isLetter(c):
-		case i > 0 && (isDigit(c) || c == '+' || c == '-' || c == '.'):
-		case i > 0 && c == ':':
+		case isLetter(c), isDigit(c), c == '+', c == '-', c == '.':
+		case c == ':':
 			return i
 		default:
 			return 0
@@ -27,18 +29,41 @@ func schemeLen(s string) int {
 }
 
 func isURIText(s string) bool {
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c <= ' ' || c == 0x7f || uriExcluded[c]:
-			return false
-		case c == '%' && !isEscape(s[i:]):
+	var all uint8 // one pass without branches: most texts have nothing to look at twice
+	rest := s
+	for ; len(rest) >= 4; rest = rest[4:] {
+		all |= uriBytes[rest[0]] | uriBytes[rest[1]] | uriBytes[rest[2]] | uriBytes[rest[3]]
+	}
+	for i := 0; i < len(rest); i++ {
+		all |= uriBytes[rest[i]]
+	}
+	if all&uriExcluded != 0 {
+		return false
+	}
+	for i := 0; all != 0 && i < len(s); i++ {
+		if s[i] == '%' && !isEscape(s[i:]) {
 			return false
 		}
 	}
 	return true
 }
 
-var uriExcluded = [256]bool{'"': true, '<': true, '>': true, '\\': true, '^': true, '`': true, '{': true, '|': true, '}': true}
+// What a byte may be in a URI: most are fine.
+const (
+	uriExcluded = 1 + iota
+	uriPercent
+)
+
+var uriBytes = func() (t [256]uint8) {
+	for c := range ' ' + 1 {
+		t[c] = uriExcluded
+	}
+	for _, c := range []byte("\x7f\"<>\\^`{|}") {
+		t[c] = uriExcluded
+	}
+	t['%'] = uriPercent
+	return t
+}()
 
 func isEscape(s string) bool { return len(s) >= 3 && isHex(s[1]) && isHex(s[2]) }
 

@@ -151,7 +151,7 @@ func FuzzDecodedDoesNotAliasInput(f *testing.F) {
 		_, _, _, _, _ = Decode(data, &v), Decode(data, &a), Decode(data, &o), Decode(data, &id), Decode(data, &call)
 		raw, _ := ParseRaw(data)
 		state := func() string {
-			return string(v.AppendJSON(nil)) + string(o.AppendJSON(nil)) + id.String() + raw.String() + string(call.AppendJSON(nil)) + string(MustMarshal(t, a.v))
+			return string(v.AppendJSON(nil)) + string(o.AppendJSON(nil)) + id.String() + raw.String() + string(call.AppendJSON(nil)) + string(mustMarshal(t, a.v))
 		}
 		before := state()
 		for i := range data {
@@ -161,8 +161,8 @@ func FuzzDecodedDoesNotAliasInput(f *testing.F) {
 	})
 }
 
-// MustMarshal is Marshal for values known to be fine.
-func MustMarshal(t *testing.T, v any) []byte {
+// mustMarshal is Marshal for values known to be fine.
+func mustMarshal(t *testing.T, v any) []byte {
 	t.Helper()
 	r, err := Marshal(v)
 	require.NoError(t, err)

@@ -41,11 +41,15 @@ func (d *Decoder) PeekHasIn(outer string, names ...string) uint64 {
 }
 
 func (d *Decoder) peekHas(i int, names []string) (bits uint64) {
+	all := uint64(1)<<len(names) - 1
 	for key, at := d.peekKey(i); at >= 0; {
 		for n, name := range names {
 			if string(key) == name {
 				bits |= 1 << n
 			}
+		}
+		if bits == all {
+			break // without looking past what may be a long value
 		}
 		key, at = d.peekKey(skipSpace(d.data, skipAny(d.data, at)))
 	}

@@ -87,7 +87,12 @@ func found(data []byte, off int) (text string, quoted int) {
 	case KindArray:
 		return "an array", 0
 	case KindString:
-		end, _ := scanPlain(rest, 1)
+		end := closingQuote(rest, 1)
+		if end <= maxFound {
+			if text, _, f := unquote(nil, rest, 1, false); f == flawNone {
+				return quoteFound(string(text)), end - 1
+			}
+		}
 		return quoteFound(string(rest[1:min(end, maxFound+2)])), min(end-1, maxFound)
 	case KindNumber:
 		end := 1

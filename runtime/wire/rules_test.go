@@ -219,6 +219,11 @@ func TestLoneSurrogate(t *testing.T) {
 		var id ID
 		require.Error(t, id.UnmarshalJSON([]byte(`"\ud800"`)))
 	})
+	t.Run("method", func(t *testing.T) {
+		err := read(`"tools/\ud800"`, func(d *Decoder) { d.ExactString() })
+		require.EqualError(t, err, `at offset 7: expected a whole surrogate pair, found half of one, \ud800`)
+		require.NoError(t, read(`"tools\/call"`, func(d *Decoder) { require.Equal(t, "tools/call", d.ExactString()) }))
+	})
 	t.Run("value under Strict", func(t *testing.T) {
 		err := DecodeOptions([]byte(`{"name":"\ud800"}`), &v, Options{Strict: true})
 		require.EqualError(t, err, `at /name (offset 9): expected a whole surrogate pair, found half of one, \ud800`)
@@ -292,6 +297,8 @@ func TestWrongShape(t *testing.T) {
 		{"array for an id", `{"name":"a","token":[]}`, `at /token (offset 20): expected a string or an integer, found an array`},
 		{"missing required member", `{"count":1}`, `at offset 10: expected the member "name", found the end of the object`},
 		{"array for an object", `[]`, `at offset 0: expected an object, found an array`},
+		{"string with escapes", `{"name":"a","count":"\u0031\n"}`, `at /count (offset 20): expected an integer, found string "1\n"`},
+		{"long string with escapes", `{"name":"a","count":"0123456789\n0123456789\n0123456789"}`, `at /count (offset 20): expected an integer, found string "0123456789\\n0123456789\\n"…`},
 		{"string for an object", `"x"`, `at offset 0: expected an object, found string "x"`},
 	} {
 		t.Run(c.name, func(t *testing.T) { refused(t, c.text, c.message, false) })

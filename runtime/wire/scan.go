@@ -154,43 +154,31 @@ const (
 	flawLone         // the escape of half a surrogate pair, where that is not tolerated
 )
 
-// readEscape reads the escape whose backslash is at i and returns its rune and
-// the index after it. The half of a surrogate pair gives U+FFFD and flawLone.
+// readEscape reads the escape whose backslash is at i, which is none of the
+// short ones, and returns its rune and the index after it. The half of a
+// surrogate pair gives U+FFFD and flawLone.
 func readEscape(data []byte, i int) (r rune, end int, f flaw) {
-	if i+1 >= len(data) {
+	switch {
+	case i+1 >= len(data):
 		return 0, len(data), flawEnd
+	case data[i+1] != 'u':
+		return 0, i, flawEscape
 	}
-	switch c := data[i+1]; c {
-	case '"', '\\', '/':
-		return rune(c), i + 2, flawNone
-	case 'b':
-		return '\b', i + 2, flawNone
-	case 'f':
-		return '\f', i + 2, flawNone
-	case 'n':
-		return '\n', i + 2, flawNone
-	case 'r':
-		return '\r', i + 2, flawNone
-	case 't':
-		return '\t', i + 2, flawNone
-	case 'u':
-		r, ok := readHex(data, i+2)
-		if !ok {
-			return 0, i, flawEscape
-		}
-		if !utf16.IsSurrogate(r) {
-			return r, i + 6, flawNone
-		}
-		if i+8 <= len(data) && data[i+6] == '\\' && data[i+7] == 'u' {
-			if low, ok := readHex(data, i+8); ok {
-				if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
-					return pair, i + 12, flawNone
-				}
+	r, ok := readHex(data, i+2)
+	if !ok {
+		return 0, i, flawEscape
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, i + 6, flawNone
+	}
+	if i+8 <= len(data) && data[i+6] == '\\' && data[i+7] == 'u' {
+		if low, ok := readHex(data, i+8); ok {
+			if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+				return pair, i + 12, flawNone
 			}
 		}
-		return utf8.RuneError, i + 6, flawLone
 	}
-	return 0, i, flawEscape
+	return utf8.RuneError, i + 6, flawLone
 }
 
 // readHex reads the four hexadecimal digits at i.

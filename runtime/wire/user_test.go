@@ -173,6 +173,7 @@ func TestPathErrorHelpers(t *testing.T) {
 	require.EqualError(t, AtField("v", Nil()), `at /v: expected a value, found nil`)
 	require.ErrorContains(t, KnownMember("name"), `at /name: expected no unknown member`)
 	require.EqualError(t, NotOneOf("loud", "one of a, b"), `expected one of a, b, found string "loud"`)
+	require.EqualError(t, AtField("n", Expected("a finite number")), `at /n: expected a finite number`)
 	require.EqualError(t, &PathError{Pointer: "/a\x00\u202e" + strings.Repeat("é", 50), Expected: "less"},
 		`at /a\x00\u202e`+strings.Repeat("é", 7)+`…`+strings.Repeat("é", 21)+` (offset 0): expected less`)
 	require.Equal(t, "/a", Invalid("a", "x").(*PathError).Pointer)
