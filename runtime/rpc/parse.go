@@ -84,7 +84,7 @@ func (e *envelope) DecodeJSON(d *wire.Decoder) {
 			}
 		case "method":
 			if d.Once(&e.member, bitMethod) {
-				e.m.Method = d.ExactString()
+				e.m.Method = d.String()
 			}
 		case "params":
 			if d.Once(&e.member, bitParams) && !d.Null() {
@@ -224,7 +224,7 @@ func (s *salvage) DecodeJSON(d *wire.Decoder) {
 		case "method":
 			s.request = true
 			if d.Kind() == wire.KindString {
-				s.method = d.ExactString()
+				s.method = d.String()
 			} else {
 				d.Raw()
 			}
