@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
@@ -84,7 +83,7 @@ func (e *envelope) DecodeJSON(d *wire.Decoder) {
 			}
 		case "method":
 			if d.Once(&e.member, bitMethod) {
-				e.m.Method = d.String()
+				e.m.Method = d.ExactString()
 			}
 		case "params":
 			if d.Once(&e.member, bitParams) && !d.Null() {
@@ -148,8 +147,7 @@ func (e *envelope) classify() error {
 		if e.nullID {
 			return Errorf(CodeInvalidRequest, "not a message: the id of a request must be a string or an integer, not null")
 		}
-		// A lone surrogate reads as U+FFFD, and no method has that in its name.
-		if m.Method == "" || strings.ContainsRune(m.Method, '\uFFFD') {
+		if m.Method == "" {
 			return Errorf(CodeInvalidRequest, "not a message: the method must be a name")
 		}
 		m.Kind, m.raw = KindNotification, e.params

@@ -77,7 +77,7 @@ func TestParseRefuses(t *testing.T) {
 		{"empty method", `{"jsonrpc":"2.0","id":1,"method":""}`, "request", "1", -32600,
 			`not a message: the method must be a name`},
 		{"half a surrogate pair in the method", `{"jsonrpc":"2.0","id":1,"method":"\ud800"}`, "request", "1", -32600,
-			`not a message: the method must be a name`},
+			`not acceptable: at /method (offset 34): expected a whole surrogate pair, found half of one, \ud800`},
 		{"number method", `{"jsonrpc":"2.0","id":1,"method":1}`, "request", "1", -32600,
 			`not a message: at /method (offset 33): expected a string, found number 1`},
 		{"method in the wrong case", `{"jsonrpc":"2.0","id":1,"METHOD":"m"}`, "no message", "1", -32600,
