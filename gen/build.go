@@ -49,7 +49,9 @@ type builder struct {
 
 	suffix   *suffixEntry
 	types    map[string]*goType // by definition
-	shapes   map[string]*shape  // by what they look like
+	unfilled []*goType          // definitions whose members or branches are still to be read
+	fillers  map[*goType]func()
+	shapes   map[string]*shape // by what they look like
 	order    []*shape
 	became   map[string]string
 	problems []error
@@ -65,7 +67,7 @@ type shape struct {
 func build(s *schema, in *input) (*protocol, []error) {
 	b := &builder{
 		s: s, rev: s.Revision, ov: in.Overlay, docs: in.Docs, names: newNamer(s.Revision, in.Overlay),
-		types: map[string]*goType{}, shapes: map[string]*shape{}, became: map[string]string{},
+		types: map[string]*goType{}, fillers: map[*goType]func(){}, shapes: map[string]*shape{}, became: map[string]string{},
 		out: &protocol{Revisions: []*revision{{Name: s.Revision, Path: s.Path, SHA256: s.SHA256}}},
 	}
 	if b.suffix, _ = active(b.ov.Suffixes, b.rev); b.suffix == nil {
@@ -82,11 +84,16 @@ func build(s *schema, in *input) (*protocol, []error) {
 			b.definition(def)
 		}
 	}
+	b.fillAll()
 	b.buildMethods()
+	b.fillAll()
+	b.useRenames()
 	b.buildErrors()
+	b.tellApart()
 	b.nameShapes()
 	b.orderEnums()
 	b.collectTypes()
+	b.checkEndless()
 	b.checkDocs()
 	for _, def := range sortedKeys(s.Defs) {
 		b.out.Covered = append(b.out.Covered, &covered{Revision: b.rev, Def: def, Became: b.became[def]})
@@ -117,20 +124,44 @@ func (b *builder) checkRefs() {
 			}
 			if _, ok := b.s.Defs[b.refName(t)]; !ok || !strings.HasPrefix(t.Ref, b.s.Prefix) {
 				b.fail(at.ptr+"/$ref", fmt.Sprintf("the reference %q leads to no definition", t.Ref),
-					"errata:\n  - at: "+at.ptr+"/$ref\n    set: \""+b.s.Prefix+"<definition>\"\n    why: <what it should say>\n    revisions: ["+b.rev+"]")
+					erratum(at.ptr+"/$ref", b.rev, "\""+b.s.Prefix+"<definition>\""))
 			}
 		})
-		seen := []string{def}
-		for t := b.s.Defs[def]; t != nil && t.Ref != ""; t = b.s.Defs[b.refName(t)] {
-			next := b.refName(t)
-			if slices.Contains(seen, next) {
-				b.fail(b.defAt(def).ptr, "the definition is nothing but a reference to itself: "+strings.Join(append(seen, next), " → "),
-					"errata:\n  - at: "+b.defAt(def).ptr+"\n    set: {type: object}\n    why: <what it should be>\n    revisions: ["+b.rev+"]")
-				break
-			}
-			seen = append(seen, next)
+	}
+	for _, def := range sortedKeys(b.s.Defs) {
+		if way := b.wayBack(def, []string{def}); way != nil && def == slices.Min(way) {
+			b.fail(b.defAt(def).ptr, "the definition leads to itself with nothing in between: "+strings.Join(way, " → "),
+				erratum(b.defAt(def).ptr, b.rev, "<what it should be>"))
 		}
 	}
+}
+
+// wayBack finds the references that lead from the last definition on the way to the first, by which
+// one is the other, a branch of it or a part of it.
+func (b *builder) wayBack(def string, way []string) []string {
+	for _, next := range b.bareRefs(b.s.Defs[def]) {
+		if next == way[0] {
+			return append(way, next)
+		}
+		if b.s.Defs[next] == nil || slices.Contains(way, next) {
+			continue
+		}
+		if found := b.wayBack(next, append(slices.Clone(way), next)); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+func (b *builder) bareRefs(t *schemas.Type) []string {
+	if t.Ref != "" {
+		return []string{b.refName(t)}
+	}
+	var out []string
+	for _, part := range slices.Concat(t.AllOf, alternatives(t)) {
+		out = append(out, b.bareRefs(part)...)
+	}
+	return out
 }
 
 // eachType visits a type and all that stand in it, without following references.
@@ -139,10 +170,11 @@ func (b *builder) eachType(at loc, t *schemas.Type, visit func(at loc, t *schema
 	for _, name := range sortedKeys(t.Properties) {
 		b.eachType(at.member(name), t.Properties[name], visit)
 	}
-	for kw, list := range map[string][]*schemas.Type{"allOf": t.AllOf, "anyOf": t.AnyOf, "oneOf": t.OneOf} {
-		for i, sub := range list {
-			b.eachType(at.in(kw, fmt.Sprint(i)), sub, visit)
-		}
+	for i, sub := range t.AllOf {
+		b.eachType(at.in("allOf", fmt.Sprint(i)), sub, visit)
+	}
+	for i, sub := range alternatives(t) {
+		b.eachType(at.alternative(t, i), sub, visit)
 	}
 	if t.Items != nil {
 		b.eachType(at.in("items"), t.Items, visit)
@@ -152,7 +184,15 @@ func (b *builder) eachType(at loc, t *schemas.Type, visit func(at loc, t *schema
 	}
 }
 
+// alternatives are what a value may be one of. A type has anyOf or oneOf, not both.
 func alternatives(t *schemas.Type) []*schemas.Type { return slices.Concat(t.AnyOf, t.OneOf) }
+
+func (l loc) alternative(t *schemas.Type, i int) loc {
+	if len(t.OneOf) > 0 {
+		return l.in("oneOf", fmt.Sprint(i))
+	}
+	return l.in("anyOf", fmt.Sprint(i))
+}
 
 // setRoles says of the definitions that are no types of the package what they are instead.
 func (b *builder) setRoles() {
@@ -160,15 +200,16 @@ func (b *builder) setRoles() {
 		if !d.holds(b.rev) {
 			continue
 		}
-		for part, def := range map[string]string{"requests": d.Requests, "notifications": d.Notifications, "results": d.Results} {
-			if b.s.Defs[def] == nil {
-				b.fail("", fmt.Sprintf("%s: %s: there is no definition %q", d.label, part, def), "")
-				continue
+		for _, part := range []struct{ name, def string }{
+			{"requests", d.Requests}, {"notifications", d.Notifications}, {"results", d.Results}, {"capabilities", d.Capabilities},
+		} {
+			switch {
+			case part.def == "": // it sends none
+			case b.s.Defs[part.def] == nil:
+				b.fail("", fmt.Sprintf("%s: %s: there is no definition %q", d.label, part.name, part.def), "")
+			case part.name != "capabilities":
+				b.became[part.def] = fmt.Sprintf("direction: the %s that a %s sends", part.name, d.Side)
 			}
-			b.became[def] = fmt.Sprintf("direction: the %s that a %s sends", part, d.Side)
-		}
-		if b.s.Defs[d.Capabilities] == nil {
-			b.fail("", fmt.Sprintf("%s: there is no definition %q", d.label, d.Capabilities), "")
 		}
 		d.use(b.rev)
 	}
@@ -203,6 +244,35 @@ func (b *builder) setRoles() {
 		}
 	}
 	b.setBases(envelope)
+}
+
+// checkEndless refuses objects that must contain themselves.
+func (b *builder) checkEndless() {
+	for _, t := range b.out.Types {
+		if way := wayInto(t, t, nil); way != nil && t.Pointers[0] == slices.Min(way) {
+			b.fail(t.Pointers[0], "an object that must contain itself has no end: "+strings.Join(way, " → "), erratum(t.Pointers[0]+"/required", b.rev, "[<the members that are needed>]"))
+		}
+	}
+}
+
+// wayInto finds how a value of type t contains one of the type goal, as Go lays them out.
+func wayInto(t, goal *goType, way []string) []string {
+	way = append(slices.Clone(way), t.Pointers[0])
+	for _, f := range t.Fields {
+		if f.Const != nil || f.isPointer() || f.Type.Form != formNamed || f.Type.To.Kind != structType {
+			continue
+		}
+		if f.Type.To == goal {
+			return append(way, goal.Pointers[0])
+		}
+		if slices.Contains(way, f.Type.To.Pointers[0]) {
+			continue
+		}
+		if found := wayInto(f.Type.To, goal, way); found != nil {
+			return found
+		}
+	}
+	return nil
 }
 
 // setBases checks what the overlay says of definitions that others only repeat.
@@ -270,11 +340,16 @@ func (b *builder) collectTypes() {
 		if i > 0 && b.out.Types[i-1].Name == t.Name {
 			b.fail(t.Pointers[0], fmt.Sprintf("the Go name %s is also that of %s", t.Name, b.out.Types[i-1].Pointers[0]), nameStanza(t.Pointers[0], b.rev))
 		}
+		for _, br := range t.Branches {
+			if br.Scalar != nil {
+				br.Wrapper = t.Name + strings.ToUpper(br.Kind[:1]) + br.Kind[1:]
+			}
+		}
 	}
 }
 
-func nameStanza(ptr, rev string) string {
-	return "names:\n  - at: " + ptr + "\n    name: <GoName>\n    doc: <what it is; not for definitions>\n    why: <why this name>\n    revisions: [" + rev + "]"
+func nameStanza(ptr string, revisions ...string) string {
+	return stanza("names", "<why this name>", revisions, "at: "+ptr, "name: <GoName>", "doc: <what it is; not for definitions>")
 }
 
 // checkDocs requires words for each definition and each member, wherever it stands.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -26,28 +27,51 @@ func (b *builder) definition(def string) *goType {
 		t.Kind, t.Alias = aliasType, &ref{Form: rawForm(s)}
 		b.became[def] = "raw JSON under the name " + t.Name
 	case s.Ref != "":
+		t.Kind = aliasType
 		target := b.definition(b.refName(s))
-		t.Kind, t.Alias = aliasType, &ref{Form: formNamed, To: target}
+		t.Alias = b.refTo(b.refName(s))
 		b.became[def] = "alias " + t.Name + " of " + target.Name
 	case isEnum(s):
 		b.enum(t, at, s)
 		b.became[def] = "enum " + t.Name
-	case len(alternatives(s)) > 0:
-		if one := b.oneOrMany(at, s); one != nil {
-			t.Kind, t.Alias = aliasType, one
-			b.became[def] = "alias " + t.Name
-			break
-		}
-		b.union(t, at, s)
-		b.became[def] = fmt.Sprintf("union %s of %d branches", t.Name, len(t.Branches))
+	case len(alternatives(s)) > 0 && b.oneOrMany(s) == "":
+		b.later(t, unionType, func() {
+			b.union(t, at, s)
+			b.became[def] = fmt.Sprintf("union %s of %d branches", t.Name, len(t.Branches))
+		})
 	case b.isStruct(s):
-		b.object(t, at, s)
+		b.later(t, structType, func() { b.object(t, at, s) })
 		b.became[def] = "struct " + t.Name
 	default:
-		t.Kind, t.Alias = aliasType, b.ref(at, s)
+		t.Kind = aliasType
+		t.Alias = b.ref(at, s)
 		b.became[def] = "alias " + t.Name
 	}
 	return t
+}
+
+// later leaves the members or branches of t for when all that is asked now is what kind of type it is:
+// so types may contain each other.
+func (b *builder) later(t *goType, kind typeKind, fill func()) {
+	t.Kind = kind
+	b.unfilled = append(b.unfilled, t)
+	b.fillers[t] = fill
+}
+
+// fill reads the members or branches of t, if that is still to be done.
+func (b *builder) fill(t *goType) {
+	if f := b.fillers[t]; f != nil {
+		delete(b.fillers, t)
+		f()
+	}
+}
+
+func (b *builder) fillAll() {
+	for len(b.unfilled) > 0 {
+		t := b.unfilled[0]
+		b.unfilled = b.unfilled[1:]
+		b.fill(t)
+	}
 }
 
 func rawForm(s *schemas.Type) form {
@@ -57,9 +81,7 @@ func rawForm(s *schemas.Type) form {
 	return formAny
 }
 
-func isEnum(s *schemas.Type) bool {
-	return len(s.Enum) > 0 && slices.Equal(s.Type, schemas.TypeList{"string"})
-}
+func isEnum(s *schemas.Type) bool { return len(s.Enum) > 0 }
 
 // isStruct: an object whose members are named.
 func (b *builder) isStruct(s *schemas.Type) bool { return len(s.Properties) > 0 || len(s.AllOf) > 0 }
@@ -67,6 +89,9 @@ func (b *builder) isStruct(s *schemas.Type) bool { return len(s.Properties) > 0 
 // ref makes the use of the type at a place.
 func (b *builder) ref(at loc, s *schemas.Type) *ref {
 	r := b.bareRef(at, s)
+	if s.Ref != "" {
+		return r // with the bounds of what it refers to
+	}
 	r.Format, r.Min, r.Max = s.Format, s.Minimum, s.Maximum
 	r.MinItems, r.MaxItems, r.MinLen, r.MaxLen = s.MinItems, s.MaxItems, s.MinLength, s.MaxLength
 	return r
@@ -82,8 +107,8 @@ func (b *builder) bareRef(at loc, s *schemas.Type) *ref {
 	case isEnum(s):
 		return &ref{Form: formNamed, To: b.shape("enum", at, s)}
 	case len(alternatives(s)) > 0:
-		if one := b.oneOrMany(at, s); one != nil {
-			return one
+		if def := b.oneOrMany(s); def != "" {
+			return &ref{Form: formOneOrMany, Elem: b.refTo(def)}
 		}
 		return &ref{Form: formNamed, To: b.shape("union", at, s)}
 	case b.isStruct(s):
@@ -110,7 +135,7 @@ func (b *builder) bareRef(at loc, s *schemas.Type) *ref {
 		return &ref{Form: formID}
 	case "array":
 		if s.Items == nil {
-			return &ref{Form: formAny}
+			return &ref{Form: formSlice, Elem: &ref{Form: formAny}}
 		}
 		return &ref{Form: formSlice, Elem: b.ref(at.in("items"), s.Items)}
 	case "object":
@@ -128,8 +153,12 @@ func (b *builder) freeObject(at loc, s *schemas.Type) *ref {
 		}
 		return &ref{Form: formMap, Elem: elem}
 	}
+	name := lastOf(at.path)
+	if name == "" {
+		name = at.def
+	}
 	for _, e := range b.ov.Members {
-		if e.holds(b.rev) && e.Name == lastOf(at.path) {
+		if e.holds(b.rev) && e.Name == name {
 			e.use(b.rev)
 			return &ref{Form: formMembers}
 		}
@@ -149,7 +178,7 @@ func (b *builder) refTo(def string) *ref {
 	if t.Alias == nil {
 		// only an alias of lists or maps can reach itself here: JSON of any depth
 		b.fail(t.Pointers[0], "the definition contains itself with no object in between",
-			"raw:\n  - at: ["+t.Pointers[0]+"]\n    why: <it is any JSON value>\n    revisions: ["+b.rev+"]")
+			rawStanza(t.Pointers[0], b.rev))
 		return &ref{Form: formAny}
 	}
 	through := *t.Alias
@@ -180,8 +209,17 @@ func (b *builder) object(t *goType, at loc, s *schemas.Type) {
 		if f.Tristate && f.Type.Form != formBool {
 			b.fail(p.at.ptr, "the overlay calls this a tri-state boolean, but it is no boolean", "")
 		}
-		if other := names[f.Name]; other != "" || f.Name == unknownField {
-			b.fail(p.at.ptr, fmt.Sprintf("the Go field name %s is also that of the member %q", f.Name, other), "rules:\n  - of: members\n    match: ^"+p.name+"$\n    name: <another name>\n    why: <why this name>\n    revisions: ["+b.rev+"]")
+		what := ""
+		switch other := names[f.Name]; {
+		case !isGoName(f.Name):
+			what = fmt.Sprintf("the member's Go name would be %q, which Go does not take", f.Name)
+		case other != "":
+			what = fmt.Sprintf("the Go field name %s is also that of the member %q", f.Name, other)
+		case slices.Contains(takenFields, f.Name):
+			what = fmt.Sprintf("the Go field name %s is also that of what each type has", f.Name)
+		}
+		if what != "" {
+			b.fail(p.at.ptr, what, stanza("rules", "<why this name>", []string{b.rev}, "of: members", "match: ^"+regexp.QuoteMeta(p.name)+"$", "name: <another name>"))
 		}
 		names[f.Name] = p.name
 		f.Revisions = []string{b.rev}
@@ -194,6 +232,9 @@ func (b *builder) object(t *goType, at loc, s *schemas.Type) {
 		b.fail(at.ptr, fmt.Sprintf("an object of %d members: the decoder counts them in 64 bits", len(t.Fields)), "")
 	}
 }
+
+// The fields and methods that each struct has, whatever the schema says.
+var takenFields = []string{unknownField, "AppendJSON", "DecodeJSON", "Err", "MarshalJSON", "UnmarshalJSON", "Validate"}
 
 // constant turns a parsed constant into a string, bool or int64.
 func constant(v any) any {
@@ -250,8 +291,7 @@ func (b *builder) enum(t *goType, at loc, s *schemas.Type) {
 	for _, v := range s.Enum {
 		value, ok := v.(string)
 		if !ok {
-			b.fail(at.ptr+"/enum", fmt.Sprintf("expected strings, found %v", v), "")
-			continue
+			continue // null: the member is nullable
 		}
 		t.Values = append(t.Values, &enumValue{Value: value, Doc: b.docs.value(at.def, at.path, value), Revisions: []string{b.rev}})
 	}
@@ -297,7 +337,7 @@ func (b *builder) orderEnums() {
 
 // shape returns the type of an object, enum or union that has no definition. Equal ones are one type.
 func (b *builder) shape(kind string, at loc, s *schemas.Type) *goType {
-	key := kind + " " + keyOf(s)
+	key := kind + " " + keyOf(s) + b.marks(at)
 	sh := b.shapes[key]
 	if sh == nil {
 		sh = &shape{typ: &goType{Def: at.def, Path: at.path}}
@@ -319,6 +359,22 @@ func (b *builder) shape(kind string, at loc, s *schemas.Type) *goType {
 	sh.at = append(sh.at, at)
 	sh.typ.Pointers = append(sh.typ.Pointers, at.ptr)
 	return sh.typ
+}
+
+// marks lists what the overlay says of places within one place: equal shapes are told the same.
+func (b *builder) marks(at loc) string {
+	var out []string
+	for i, list := range [][]*placesEntry{b.ov.Tristate, b.ov.Raw, b.ov.Ordered} {
+		for _, e := range list {
+			for _, p := range e.At {
+				if within, ok := strings.CutPrefix(p, at.ptr+"/"); ok && e.holds(b.rev) {
+					out = append(out, fmt.Sprintf(" %d %s", i, within))
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, "")
 }
 
 // nameShapes gives each shape its name: the overlay's, or the one its only place suggests, or the
@@ -358,11 +414,6 @@ func (b *builder) nameShapes() {
 			}
 			t.Doc = words
 		}
-		for i := range t.Branches {
-			if br := t.Branches[i]; br.Scalar != nil {
-				br.Wrapper = t.Name + strings.ToUpper(br.Kind[:1]) + br.Kind[1:]
-			}
-		}
 	}
 }
 
@@ -380,7 +431,7 @@ func (b *builder) nameAt(ptr string) *nameEntry {
 // keyOf writes what a type allows, without its prose: equal keys, equal shapes.
 func keyOf(s *schemas.Type) string {
 	var w strings.Builder
-	fmt.Fprintf(&w, "(%s %v %v %v %s", s.Ref, s.Type, s.Enum, s.Const, s.Format)
+	fmt.Fprintf(&w, "(%s %q %q %#v %s", s.Ref, s.Type, s.Enum, s.Const, s.Format)
 	for _, bound := range []*float64{s.Minimum, s.Maximum} {
 		if bound != nil {
 			fmt.Fprintf(&w, " %v", *bound)

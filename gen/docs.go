@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/atombender/go-jsonschema/pkg/schemas"
@@ -64,6 +65,31 @@ func firstParagraph(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
+var link = regexp.MustCompile(`\{@link ([^}]*)\}`)
+
+// unlink turns the links in descriptions into their words. What separated the definition that a link
+// leads to from its words is lost in official files.
+func (s *schema) unlink() {
+	words := func(m string) string {
+		text, to := strings.TrimSpace(link.FindStringSubmatch(m)[1]), ""
+		for def := range s.Defs {
+			if strings.HasPrefix(text, def) && len(def) > len(to) {
+				to = def
+			}
+		}
+		if rest := strings.TrimLeft(text[len(to):], " |"); rest != "" && rest[0] != '.' {
+			return rest
+		}
+		return text
+	}
+	b := &builder{s: s}
+	for def, t := range s.Defs {
+		b.eachType(b.defAt(def), t, func(_ loc, t *schemas.Type) {
+			t.Description = link.ReplaceAllStringFunc(t.Description, words)
+		})
+	}
+}
+
 // unused reports words for what no schema has.
 func (d *docs) unused(all []*schema) []error {
 	paths := map[string]bool{}
@@ -71,12 +97,15 @@ func (d *docs) unused(all []*schema) []error {
 		b := &builder{s: s}
 		for def, t := range s.Defs {
 			paths[def] = true
-			b.eachType(b.defAt(def), t, func(at loc, _ *schemas.Type) {
+			b.eachType(b.defAt(def), t, func(at loc, t *schemas.Type) {
 				dotted := strings.Join(at.path, ".")
 				paths[def+" "+dotted] = true
 				paths["common "+dotted] = true
 				for i := range at.path {
 					paths[def+" "+strings.Join(at.path[i:], ".")] = true
+				}
+				for _, v := range t.Enum {
+					paths[def+"="+strings.TrimPrefix(fmt.Sprintf("%s=%v", dotted, v), "=")] = true
 				}
 			})
 		}
@@ -98,6 +127,11 @@ func (d *docs) unused(all []*schema) []error {
 		for _, path := range sortedKeys(d.Definitions[def].Fields) {
 			if !paths[def+" "+path] {
 				add("the member " + path + " of " + def)
+			}
+		}
+		for _, value := range sortedKeys(d.Definitions[def].Values) {
+			if !paths[def+"="+value] {
+				add("the value " + value + " of " + def)
 			}
 		}
 	}

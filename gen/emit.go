@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/dave/jennifer/jen"
 )
@@ -109,12 +110,29 @@ func (e *emitter) add(name string, f *jen.File) error {
 	if err := f.Render(&buf); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	e.files[e.dir+"/"+name] = importGroups.ReplaceAll(buf.Bytes(), []byte("$1\n$2"))
+	e.files[e.dir+"/"+name] = importBlock.ReplaceAllFunc(buf.Bytes(), groupImports)
 	return nil
 }
 
-// importGroups finds where the imports of the standard library end.
-var importGroups = regexp.MustCompile(`(?m)(^\t"[a-z/0-9]+"\n)(\t"[a-z]+\.)`)
+// importBlock finds the lines of an import declaration.
+var importBlock = regexp.MustCompile(`(?m)(^\t"[^"]+"\n){2,}`)
+
+// groupImports puts the standard library before what is not of it.
+func groupImports(block []byte) []byte {
+	var groups [2]string
+	for line := range strings.Lines(string(block)) {
+		host, _, _ := strings.Cut(line, "/")
+		if strings.Contains(host, ".") {
+			groups[1] += line
+		} else {
+			groups[0] += line
+		}
+	}
+	if groups[0] == "" || groups[1] == "" {
+		return block
+	}
+	return []byte(groups[0] + "\n" + groups[1])
+}
 
 // Files that are the same whatever the schema says: every holds the helpers that generated tests
 // need, mcp the benchmarks of the one package that this repository keeps, and their page.
@@ -163,10 +181,21 @@ func sentence(name, predicate string) string {
 	if predicate == "" {
 		return name + "."
 	}
-	if first := predicate[0]; first >= 'A' && first <= 'Z' {
-		return name + ": " + strings.TrimSuffix(predicate, ".") + "."
+	if isSentence(predicate) {
+		return name + ": " + endSentence(predicate)
 	}
-	return name + " " + strings.TrimSuffix(predicate, ".") + "."
+	return name + " " + endSentence(predicate)
+}
+
+// isSentence: words of a schema, which unlike those of docs.yaml do not go on from a name.
+func isSentence(words string) bool { return words != "" && unicode.IsUpper([]rune(words)[0]) }
+
+// endSentence closes words that more may follow.
+func endSentence(words string) string {
+	if words == "" || strings.ContainsAny(words[len(words)-1:], ".!?:") {
+		return words
+	}
+	return words + "."
 }
 
 // only says for which revisions something holds, if not for all.
@@ -174,7 +203,15 @@ func (e *emitter) only(revisions []string) string {
 	if len(revisions) == len(e.p.Revisions) {
 		return ""
 	}
-	return " Only in revision " + strings.Join(revisions, ", ") + "."
+	return " Only in revision " + strings.Join(revisions, " and ") + "."
+}
+
+// onlyWithin says so of a part of a type, if it does not hold for all that the type does.
+func (e *emitter) onlyWithin(t *goType, revisions []string) string {
+	if len(revisions) == len(t.Revisions) {
+		return ""
+	}
+	return e.only(revisions)
 }
 
 func wireID(name string) *jen.Statement { return jen.Qual(wirePkg, name) }
@@ -226,10 +263,12 @@ func (f *field) isPointer() bool {
 	switch f.Type.Form {
 	case formInt, formFloat:
 		return true
+	case formString, formBase64:
+		return f.Required // and null, which is not the empty string
 	case formBool:
 		return f.Tristate || f.Nullable
 	case formNamed:
-		return f.Type.To.Kind == structType
+		return f.Type.To.Kind == structType || f.Type.To.Kind == enumType && f.Required
 	}
 	return false
 }

@@ -88,8 +88,8 @@ func (e *emitter) decodeMember(f *field, bit int) jen.Code {
 		dst := func() *jen.Statement { return jen.Id("v").Dot(f.Name) }
 		switch {
 		case f.Const != nil:
-			g.Id("d").Dot(constMethod(f.Const)).Call(jen.Lit(f.Const))
-		case f.isPointer() && f.Type.Form == formNamed:
+			g.Id("d").Dot(constMethod(f.Const)).Call(constLit(f.Const))
+		case f.isPointer() && f.Type.Form == formNamed && f.Type.To.Kind == structType:
 			g.Add(dst()).Op("=").New(typeCode(f.Type))
 			g.Add(dst()).Dot("DecodeJSON").Call(jen.Id("d"))
 		case f.isPointer():
@@ -98,6 +98,13 @@ func (e *emitter) decodeMember(f *field, bit int) jen.Code {
 			decodeInto(g, dst, f.Type)
 		}
 	})
+}
+
+func constLit(v any) *jen.Statement {
+	if n, ok := v.(int64); ok {
+		return jen.Lit(int(n)) // without a conversion
+	}
+	return jen.Lit(v)
 }
 
 func constMethod(v any) string {
@@ -141,10 +148,21 @@ func decodeFunc(r *ref) *jen.Statement {
 			g.Return(x)
 			return
 		}
-		g.Var().Id("v").Add(typeCode(r))
-		decodeInto(g, func() *jen.Statement { return jen.Id("v") }, r)
+		decodeVar(g, "v", r)
 		g.Return(jen.Id("v"))
 	})
+}
+
+// decodeVar declares a variable and reads a value into it.
+func decodeVar(g *jen.Group, name string, r *ref) {
+	dst := func() *jen.Statement { return jen.Id(name) }
+	if r.Form == formSlice {
+		g.Add(dst()).Op(":=").Add(typeCode(r)).Values()
+		decodeElements(g, dst, r.Elem)
+		return
+	}
+	g.Var().Add(dst()).Add(typeCode(r))
+	decodeInto(g, dst, r)
 }
 
 // decodeInto reads a value into dst.
@@ -187,11 +205,25 @@ func decodeElements(g *jen.Group, dst func() *jen.Statement, elem *ref) {
 			g.Add(dst()).Op("=").Append(dst(), typeCode(elem).Values())
 			g.Add(dst()).Index(jen.Len(dst()).Op("-").Lit(1)).Dot("DecodeJSON").Call(jen.Id("d"))
 		default:
-			g.Var().Id("elem").Add(typeCode(elem))
-			decodeInto(g, func() *jen.Statement { return jen.Id("elem") }, elem)
-			g.Add(dst()).Op("=").Append(dst(), jen.Id("elem"))
+			name := "elem" + level(elem.Elem)
+			decodeVar(g, name, elem)
+			g.Add(dst()).Op("=").Append(dst(), jen.Id(name))
 		}
 	})
+}
+
+// level numbers the variables of loops within loops, the innermost first: "", "2", "3".
+func level(r *ref) string {
+	n := 1
+	for ; r != nil; r = r.Elem {
+		if r.Form == formSlice || r.Form == formOneOrMany || r.Form == formMap || r.Form == formEntries {
+			n++
+		}
+	}
+	if n == 1 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 func (e *emitter) appendJSON(f *jen.File, t *goType) {
@@ -200,7 +232,6 @@ func (e *emitter) appendJSON(f *jen.File, t *goType) {
 		g.If(jen.Id("v").Op("==").Nil()).Block(jen.Return(appendLit("null")))
 		open, some := "{", false
 		for _, fl := range t.Fields {
-			src := jen.Id("v").Dot(fl.Name)
 			key := constJSON(fl.JSON) + ":"
 			if some {
 				key = "," + key
@@ -212,8 +243,8 @@ func (e *emitter) appendJSON(f *jen.File, t *goType) {
 			case fl.Required:
 				g.Id("b").Op("=").Add(appendLit(open + key))
 				open, some = "", true
-				if fl.Nullable && fl.isPointer() {
-					g.If(jen.Add(src).Op("!=").Nil()).BlockFunc(func(g *jen.Group) { appendValue(g, deref(fl), fl.Type) }).
+				if fl.Nullable {
+					g.If(present(fl)).BlockFunc(func(g *jen.Group) { appendValue(g, deref(fl), fl.Type) }).
 						Else().Block(jen.Id("b").Op("=").Add(appendLit("null")))
 					continue
 				}
@@ -263,7 +294,7 @@ func constJSON(v any) string {
 // deref is the value of a field, behind its pointer where a method would not look there itself.
 func deref(f *field) func() *jen.Statement {
 	return func() *jen.Statement {
-		if f.isPointer() && f.Type.Form != formNamed {
+		if f.isPointer() && (f.Type.Form != formNamed || f.Type.To.Kind != structType) {
 			return jen.Op("*").Id("v").Dot(f.Name)
 		}
 		return jen.Id("v").Dot(f.Name)
@@ -284,6 +315,22 @@ func present(f *field) *jen.Statement {
 		return src
 	}
 	return src.Op("!=").Nil()
+}
+
+// absent is the condition under which it is not.
+func absent(f *field) *jen.Statement {
+	src := jen.Id("v").Dot(f.Name)
+	switch {
+	case f.isPointer():
+		return src.Op("==").Nil()
+	case f.Type.Form == formAny, f.Type.Form == formObject, f.Type.Form == formID:
+		return src.Dot("IsZero").Call()
+	case f.Type.Form == formString, f.Type.Form == formBase64, f.Type.Form == formNamed && f.Type.To.Kind == enumType:
+		return src.Op("==").Lit("")
+	case f.Type.Form == formBool:
+		return jen.Op("!").Add(src)
+	}
+	return src.Op("==").Nil()
 }
 
 // appendValue appends a value.
@@ -351,13 +398,10 @@ func appendFunc(r *ref) *jen.Statement {
 
 func appendList(g *jen.Group, src func() *jen.Statement, r *ref) {
 	g.Id("b").Op("=").Add(appendLit("["))
-	g.For(jen.Id("i").Op(":=").Range().Add(src())).BlockFunc(func(g *jen.Group) {
-		g.If(jen.Id("i").Op(">").Lit(0)).Block(jen.Id("b").Op("=").Add(appendLit(",")))
-		if r.Elem.Form == formSlice || r.Elem.Form == formOneOrMany {
-			g.Id("b").Op("=").Add(appendFunc(r.Elem)).Call(jen.Id("b"), src().Index(jen.Id("i")))
-			return
-		}
-		appendValue(g, func() *jen.Statement { return src().Index(jen.Id("i")) }, r.Elem)
+	i := "i" + level(r.Elem)
+	g.For(jen.Id(i).Op(":=").Range().Add(src())).BlockFunc(func(g *jen.Group) {
+		g.If(jen.Id(i).Op(">").Lit(0)).Block(jen.Id("b").Op("=").Add(appendLit(",")))
+		appendValue(g, func() *jen.Statement { return src().Index(jen.Id(i)) }, r.Elem)
 	})
 	g.Id("b").Op("=").Add(appendLit("]"))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -13,12 +14,24 @@ func (e *emitter) methodsFile() error {
 		seen := map[string]bool{}
 		for _, m := range e.p.Methods {
 			if !seen[m.GoName] {
-				g.Add(comment(sentence(methodConst(m), m.Doc) + e.only(m.Revisions))).Id(methodConst(m)).Op("=").Lit(m.Name)
+				g.Add(comment(sentence(methodConst(m), m.Doc) + e.only(e.revisionsOf(m.GoName)))).Id(methodConst(m)).Op("=").Lit(m.Name)
 			}
 			seen[m.GoName] = true
 		}
 	})
 	return e.add("methods.go", f)
+}
+
+// revisionsOf lists the revisions that have a method, in a use that holds for all of which.
+func (e *emitter) revisionsOf(goName string, which ...func(*method) bool) []string {
+	var out []string
+	for _, o := range e.p.Methods {
+		if o.GoName == goName && !slices.ContainsFunc(which, func(f func(*method) bool) bool { return !f(o) }) {
+			out = append(out, o.Revisions...)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func methodConst(m *method) string { return "Method" + m.GoName }
@@ -50,7 +63,7 @@ func (e *emitter) handlersFile() error {
 	for _, h := range e.p.Handlers {
 		f.Add(comment(h.Name + "Handler " + handlerWords(h))).Type().Id(h.Name + "Handler").InterfaceFunc(func(g *jen.Group) {
 			for _, m := range h.Methods {
-				g.Add(comment(sentence(m.GoName, methodWords(m)) + e.only(m.Revisions))).Id(m.GoName).Add(signature(m))
+				g.Add(comment(methodWords(m) + e.only(e.revisionsOf(m.GoName)))).Id(m.GoName).Add(signature(m))
 			}
 		}).Line()
 	}
@@ -78,10 +91,14 @@ func handlerWords(h *handler) string {
 }
 
 func methodWords(m *method) string {
+	words := " answers "
 	if m.Notification {
-		return "is called for " + m.Name + ", which " + m.Doc
+		words = " is called for "
 	}
-	return "answers " + m.Name + ", which " + m.Doc
+	if isSentence(m.Doc) {
+		return m.GoName + words + m.Name + ". " + endSentence(m.Doc)
+	}
+	return m.GoName + words + m.Name + ", which " + endSentence(m.Doc)
 }
 
 func signature(m *method) *jen.Statement {
@@ -102,7 +119,11 @@ func (e *emitter) unimplemented(f *jen.File, s side) {
 				continue
 			}
 			params := jen.Params(jen.Qual("context", "Context"), paramsType(m.Params))
-			decl := f.Comment("// " + m.GoName + " does not answer " + m.Name + ".").Line().Func().Params(jen.Id(name)).Id(m.GoName).Add(params)
+			does := " does not answer "
+			if m.Notification {
+				does = " ignores "
+			}
+			decl := f.Comment("// " + m.GoName + does + m.Name + ".").Line().Func().Params(jen.Id(name)).Id(m.GoName).Add(params)
 			if m.Notification {
 				decl.Error().Block(jen.Return(jen.Nil())).Line()
 				continue
@@ -122,18 +143,23 @@ func (e *emitter) stubsFile() error {
 		for _, m := range e.p.Methods {
 			if s.answers(m) && !seen[m.GoName] {
 				seen[m.GoName] = true
-				e.stub(f, name, m, m.GoName, m.Result, m.Doc)
-				if m.TaskResult != nil {
-					e.stub(f, name, m, m.GoName+"AsTask", m.TaskResult, m.Doc+", as the task that the params ask for")
+				e.stub(f, name, m, m.GoName, m.Result, m.Doc, e.revisionsOf(m.GoName))
+			}
+			if task := m.GoName + "AsTask"; s.answers(m) && m.TaskResult != nil && !seen[task] {
+				seen[task] = true
+				doc := m.Doc + ", as the task that the params ask for"
+				if isSentence(m.Doc) {
+					doc = endSentence(m.Doc) + " It runs as the task that the params ask for."
 				}
+				e.stub(f, name, m, task, m.TaskResult, doc, e.revisionsOf(m.GoName, func(o *method) bool { return o.TaskResult != nil }))
 			}
 		}
 	}
 	return e.add("stubs.go", f)
 }
 
-func (e *emitter) stub(f *jen.File, stub string, m *method, name string, result *ref, doc string) {
-	text := sentence(name, doc) + e.only(m.Revisions)
+func (e *emitter) stub(f *jen.File, stub string, m *method, name string, result *ref, doc string, revisions []string) {
+	text := sentence(name, doc) + e.only(revisions)
 	if !m.ParamsNeeded {
 		text += " Nil params are left out."
 	}

@@ -19,7 +19,7 @@ func (e *emitter) propertyTestFile() error {
 			g.Id("t").Dot("Run").Call(jen.Lit(t.Name), jen.Func().Params(jen.Id("t").Op("*").Qual("testing", "T")).Block(
 				jen.Id("zeroIsSafe").Call(jen.Id("t"), jen.New(jen.Id(t.Name)), jen.Parens(jen.Op("*").Id(t.Name)).Call(jen.Nil())),
 				jen.Qual(rapidPkg, "Check").Call(jen.Id("t"), jen.Func().Params(jen.Id("t").Op("*").Qual(rapidPkg, "T")).Block(
-					jen.Id("v").Op(":=").Id("arbitrary"+t.Name).Call(jen.Id("t"), jen.Id("depth")),
+					jen.Id("v").Op(":=").Id("draw"+t.Name).Call(jen.Id("t"), jen.Id("depth")),
 					jen.Id("roundTrip").Call(jen.Id("t"), jen.Op("&").Id("v"), jen.New(jen.Id(t.Name)))))))
 		}
 	}).Line()
@@ -42,7 +42,7 @@ func (e *emitter) propertyTestFile() error {
 }
 
 func arbitrary(f *jen.File, name string) *jen.Statement {
-	return f.Func().Id("arbitrary"+name).Params(jen.Id("t").Op("*").Qual(rapidPkg, "T"), jen.Id("depth").Int()).Id(name)
+	return f.Func().Id("draw"+name).Params(jen.Id("t").Op("*").Qual(rapidPkg, "T"), jen.Id("depth").Int()).Id(name)
 }
 
 func (e *emitter) arbitraryStruct(f *jen.File, t *goType) {
@@ -84,7 +84,7 @@ func (e *emitter) arbitraryUnion(f *jen.File, t *goType) {
 						g.Return(jen.Id(br.Wrapper).Call(arbitraryValue(br.Scalar)))
 						return
 					}
-					g.Id("v").Op(":=").Id("arbitrary"+br.To.Name).Call(jen.Id("t"), jen.Id("depth").Op("-").Lit(1))
+					g.Id("v").Op(":=").Id("draw"+br.To.Name).Call(jen.Id("t"), jen.Id("depth").Op("-").Lit(1))
 					if fl := must[br.To]; fl != nil {
 						value := arbitraryValue(fl.Type)
 						if fl.isPointer() {
@@ -96,13 +96,11 @@ func (e *emitter) arbitraryUnion(f *jen.File, t *goType) {
 				})
 			}
 		})
-		unknown := jen.Lit(`null`)
-		if t.Pick.Member != "" {
-			unknown = jen.Lit(`{` + constJSON(t.Pick.Member) + `:"of a later revision"}`)
-		} else {
+		if t.Pick.Member == "" {
 			g.Panic(jen.Lit("no such branch"))
 			return
 		}
+		unknown := jen.Lit(`{` + constJSON(t.Pick.Member) + `:"of a later revision"}`)
 		g.Return(jen.Op("&").Id(unknownBranch(t)).Values(jen.Dict{jen.Id("Raw"): wireID("MustRaw").Call(unknown)}))
 	}).Line()
 }
@@ -172,5 +170,5 @@ func arbitraryValue(r *ref) *jen.Statement {
 	case formEntries:
 		return jen.Id("entriesOf").Call(t, jen.Id("depth"), each())
 	}
-	return jen.Id("arbitrary"+r.To.Name).Call(t, jen.Id("depth").Op("-").Lit(1))
+	return jen.Id("draw"+r.To.Name).Call(t, jen.Id("depth").Op("-").Lit(1))
 }

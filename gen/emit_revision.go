@@ -121,10 +121,12 @@ func declared(t *goType, path string) *jen.Statement {
 		src = src.Clone().Dot(fl.Name)
 		cond := src.Clone()
 		switch {
-		case fl.isPointer():
+		case fl.isPointer(), fl.Type.Form == formMap, fl.Type.Form == formMembers:
 			cond = cond.Op("!=").Nil()
 		case fl.Type.Form == formObject:
 			cond = jen.Op("!").Add(cond).Dot("IsZero").Call()
+		case fl.Type.Form == formNamed: // required, so it is there
+			cond = jen.True()
 		}
 		if out == nil {
 			out = cond

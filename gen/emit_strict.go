@@ -84,8 +84,7 @@ func (e *emitter) strictStruct(f *jen.File, t *goType, strict map[*goType]bool) 
 		g.If(jen.Id("v").Op("==").Nil()).Block(jen.Return(jen.Nil()))
 		for _, fl := range t.Fields {
 			if e.onlySomeRequire(fl) {
-				absent := jen.Op("!").Parens(present(fl))
-				g.If(jen.Parens(e.isOneOf(fl.RequiredIn)).Op("&&").Add(absent)).Block(
+				g.If(e.isOneOf(fl.RequiredIn).Op("&&").Add(absent(fl))).Block(
 					jen.Return(wireID("Invalid").Call(jen.Lit(fl.JSON), jen.Lit("a value, which revision ").Op("+").Id("r").Dot("Name").Op("+").Lit(" requires"))))
 			}
 			if reachesStrict(fl.Type, strict) {
@@ -97,50 +96,55 @@ func (e *emitter) strictStruct(f *jen.File, t *goType, strict map[*goType]bool) 
 	}).Line()
 }
 
-// isOneOf is true if r is one of the revisions.
+// isOneOf is true if r is one of the revisions, ready for &&.
 func (e *emitter) isOneOf(revisions []string) *jen.Statement {
 	var out *jen.Statement
+	n := 0
 	for _, r := range e.p.Revisions {
 		if !slices.Contains(revisions, r.Name) {
 			continue
 		}
 		same := jen.Id("r").Op("==").Id(revisionVar(r))
+		n++
 		if out == nil {
 			out = same
 		} else {
 			out = out.Op("||").Add(same)
 		}
 	}
+	if n > 1 {
+		return jen.Parens(out)
+	}
 	return out
 }
 
 // strictValue checks a value, or each of its elements; at says where an error is.
 func strictValue(g *jen.Group, src func() *jen.Statement, r *ref, at func(jen.Code) *jen.Statement) {
+	index, key, value := "i"+level(r.Elem), "name"+level(r.Elem), "elem"+level(r.Elem)
 	switch r.Form {
 	case formNamed:
-		value := src()
 		if r.To.Kind == structType {
 			g.If(jen.Err().Op(":=").Add(src()).Dot("validateIn").Call(jen.Id("r")), jen.Err().Op("!=").Nil()).Block(jen.Return(at(jen.Err())))
 			return
 		}
-		g.If(jen.Err().Op(":=").Id("validateIn").Call(jen.Id("r"), value), jen.Err().Op("!=").Nil()).Block(jen.Return(at(jen.Err())))
+		g.If(jen.Err().Op(":=").Id("validateIn").Call(jen.Id("r"), src()), jen.Err().Op("!=").Nil()).Block(jen.Return(at(jen.Err())))
 	case formMap:
-		g.For(jen.List(jen.Id("name"), jen.Id("elem")).Op(":=").Range().Add(src())).BlockFunc(func(g *jen.Group) {
-			strictValue(g, func() *jen.Statement { return jen.Id("elem") }, r.Elem, func(err jen.Code) *jen.Statement {
-				return at(wireID("AtField").Call(jen.Id("name"), err))
+		g.For(jen.List(jen.Id(key), jen.Id(value)).Op(":=").Range().Add(src())).BlockFunc(func(g *jen.Group) {
+			strictValue(g, func() *jen.Statement { return jen.Id(value) }, r.Elem, func(err jen.Code) *jen.Statement {
+				return at(wireID("AtField").Call(jen.Id(key), err))
 			})
 		})
 	case formEntries:
-		g.For(jen.Id("i").Op(":=").Range().Add(src())).BlockFunc(func(g *jen.Group) {
-			elem := func() *jen.Statement { return src().Index(jen.Id("i")) }
+		g.For(jen.Id(index).Op(":=").Range().Add(src())).BlockFunc(func(g *jen.Group) {
+			elem := func() *jen.Statement { return src().Index(jen.Id(index)) }
 			strictValue(g, func() *jen.Statement { return elem().Dot("Value") }, r.Elem, func(err jen.Code) *jen.Statement {
 				return at(wireID("AtField").Call(elem().Dot("Name"), err))
 			})
 		})
 	default:
-		g.For(jen.Id("i").Op(":=").Range().Add(src())).BlockFunc(func(g *jen.Group) {
-			strictValue(g, func() *jen.Statement { return src().Index(jen.Id("i")) }, r.Elem, func(err jen.Code) *jen.Statement {
-				return at(wireID("AtField").Call(jen.Qual("strconv", "Itoa").Call(jen.Id("i")), err))
+		g.For(jen.Id(index).Op(":=").Range().Add(src())).BlockFunc(func(g *jen.Group) {
+			strictValue(g, func() *jen.Statement { return src().Index(jen.Id(index)) }, r.Elem, func(err jen.Code) *jen.Statement {
+				return at(wireID("AtField").Call(jen.Qual("strconv", "Itoa").Call(jen.Id(index)), err))
 			})
 		})
 	}

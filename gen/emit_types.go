@@ -65,7 +65,7 @@ func (e *emitter) typeComment(t *goType, more ...string) *jen.Statement {
 
 func (e *emitter) fields(g *jen.Group, t *goType) {
 	for _, fl := range t.stored() {
-		doc := fl.Doc + e.only(fl.Revisions)
+		doc := endSentence(fl.Doc) + e.onlyWithin(t, fl.Revisions)
 		if fl.Required && !strings.Contains(doc, "Required") {
 			doc += " Required."
 		}
@@ -83,7 +83,7 @@ func (e *emitter) enumsFile() error {
 		f.Add(e.typeComment(t)).Type().Id(t.Name).String().Line()
 		f.Comment("// The values of " + t.Name + ".").Line().Const().DefsFunc(func(g *jen.Group) {
 			for _, v := range t.Values {
-				if doc := v.Doc + e.only(v.Revisions); doc != "" {
+				if doc := strings.TrimSpace(endSentence(v.Doc) + e.onlyWithin(t, v.Revisions)); doc != "" {
 					g.Add(comment(doc)).Id(v.Name).Id(t.Name).Op("=").Lit(v.Value)
 					continue
 				}

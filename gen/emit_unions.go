@@ -109,6 +109,7 @@ func (e *emitter) unionDecode(f *jen.File, t *goType) {
 				scalars++
 			}
 		}
+		always := false // an object is one of the branches that are known
 		if scalars > 0 {
 			g.Switch(jen.Id("d").Dot("Kind").Call()).BlockFunc(func(g *jen.Group) {
 				for _, br := range t.Branches {
@@ -124,10 +125,15 @@ func (e *emitter) unionDecode(f *jen.File, t *goType) {
 						})
 					}
 				}
+				if objects {
+					g.Case(wireID("KindObject")).BlockFunc(func(g *jen.Group) { e.pickObject(g, t) })
+				}
 			})
+		} else if objects {
+			always = e.pickObject(g, t)
 		}
-		if objects {
-			e.pickObject(g, t)
+		if always {
+			return
 		}
 		raw := "Raw"
 		if scalars == 0 {
@@ -137,11 +143,11 @@ func (e *emitter) unionDecode(f *jen.File, t *goType) {
 	}).Line()
 }
 
-// pickObject returns the branch that an object is, if it is one that is known.
-func (e *emitter) pickObject(g *jen.Group, t *goType) {
+// pickObject returns the branch that an object is, if it is one that is known. It reports whether it
+// always is.
+func (e *emitter) pickObject(g *jen.Group, t *goType) bool {
 	if t.Pick.Member == "" {
-		e.tests(g, t.Pick.Absent)
-		return
+		return e.tests(g, t.Pick.Absent)
 	}
 	g.List(jen.Id("kind"), jen.Id("ok")).Op(":=").Id("d").Dot("PeekString").Call(jen.Lit(t.Pick.Member))
 	if len(t.Pick.Absent) > 0 {
@@ -165,6 +171,7 @@ func (e *emitter) pickObject(g *jen.Group, t *goType) {
 			})
 		}
 	})
+	return false
 }
 
 // branchWords lists how the branches of one kind are told apart.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/dave/jennifer/jen"
 )
@@ -45,6 +46,9 @@ func (e *emitter) validate(f *jen.File, t *goType) {
 // validateField checks one member, where it is present.
 func (e *emitter) validateField(g *jen.Group, f *field) {
 	src := deref(f)
+	if f.Type.Form == formNamed || f.Type.Form == formBase64 {
+		src = func() *jen.Statement { return jen.Id("v").Dot(f.Name) } // a method looks behind a pointer
+	}
 	at := func(err jen.Code) *jen.Statement { return wireID("AtField").Call(jen.Lit(f.JSON), err) }
 	missing := func(cond *jen.Statement, expected string) {
 		g.If(cond).Block(jen.Return(wireID("Invalid").Call(jen.Lit(f.JSON), jen.Lit(expected))))
@@ -133,33 +137,45 @@ func (e *emitter) checks(src func() *jen.Statement, r *ref, name string, at func
 }
 
 func (e *emitter) countCheck(expect func(*jen.Statement, string), count func() *jen.Statement, low, high int, what string) {
+	words := func(bound string, n int) string {
+		if n == 1 {
+			return fmt.Sprintf("%s 1 %s", bound, strings.TrimSuffix(what, "s"))
+		}
+		return fmt.Sprintf("%s %d %s", bound, n, what)
+	}
 	if low > 0 {
-		expect(count().Op("<").Lit(low), fmt.Sprintf("at least %d %s", low, what))
+		expect(count().Op("<").Lit(low), words("at least", low))
 	}
 	if high > 0 {
-		expect(count().Op(">").Lit(high), fmt.Sprintf("at most %d %s", high, what))
+		expect(count().Op(">").Lit(high), words("at most", high))
 	}
 }
 
 // elementChecks checks the elements of a list or an object of values.
 func (e *emitter) elementChecks(src func() *jen.Statement, r *ref, name string, at func(jen.Code) *jen.Statement) []jen.Code {
-	elem := func() *jen.Statement { return src().Index(jen.Id("i")) }
+	index, key, value := "i"+level(r.Elem), "name"+level(r.Elem), "elem"+level(r.Elem)
+	elem := func() *jen.Statement { return src().Index(jen.Id(index)) }
 	place := func(err jen.Code) *jen.Statement {
-		return wireID("AtIndex").Call(jen.Lit(name), jen.Id("i"), err)
+		return at(wireID("AtField").Call(jen.Qual("strconv", "Itoa").Call(jen.Id(index)), err))
 	}
-	loop := jen.Id("i").Op(":=").Range().Add(src())
-	switch r.Form {
-	case formMap:
-		elem = func() *jen.Statement { return jen.Id("elem") }
-		place = func(err jen.Code) *jen.Statement { return at(wireID("AtField").Call(jen.Id("name"), err)) }
-		loop = jen.List(jen.Id("name"), jen.Id("elem")).Op(":=").Range().Add(src())
-	case formEntries:
-		elem = func() *jen.Statement { return src().Index(jen.Id("i")).Dot("Value") }
+	if name != "" {
 		place = func(err jen.Code) *jen.Statement {
-			return at(wireID("AtField").Call(src().Index(jen.Id("i")).Dot("Name"), err))
+			return wireID("AtIndex").Call(jen.Lit(name), jen.Id(index), err)
 		}
 	}
-	checks := e.checks(elem, r.Elem, name, place)
+	loop := jen.Id(index).Op(":=").Range().Add(src())
+	switch r.Form {
+	case formMap:
+		elem = func() *jen.Statement { return jen.Id(value) }
+		place = func(err jen.Code) *jen.Statement { return at(wireID("AtField").Call(jen.Id(key), err)) }
+		loop = jen.List(jen.Id(key), jen.Id(value)).Op(":=").Range().Add(src())
+	case formEntries:
+		elem = func() *jen.Statement { return src().Index(jen.Id(index)).Dot("Value") }
+		place = func(err jen.Code) *jen.Statement {
+			return at(wireID("AtField").Call(src().Index(jen.Id(index)).Dot("Name"), err))
+		}
+	}
+	checks := e.checks(elem, r.Elem, "", place)
 	if len(checks) == 0 {
 		return nil
 	}

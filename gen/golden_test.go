@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,12 +28,14 @@ var update = flag.Bool("update", false, "rewrite what the golden cases want")
 //	want/<file>            generated files, compared byte for byte; the others only have to compile
 //	error                  in place of want/: what the run must say
 //
-// The Go of all cases is vetted (and so compiled) together, with the tests that the generator emits.
+// The Go of all cases is vetted (and so type-checked) together, with the tests emitted beside it; those
+// of the cases about members and unions are run.
 func TestGolden(t *testing.T) {
 	cases, err := filepath.Glob("testdata/golden/*.txtar")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(cases), 34)
 	module := newModule(t)
+	var run []string // what is compiled takes its time; these are about what is on the wire
 	for _, path := range cases {
 		name := strings.TrimSuffix(filepath.Base(path), ".txtar")
 		t.Run(name, func(t *testing.T) {
@@ -65,11 +68,33 @@ func TestGolden(t *testing.T) {
 			if *update {
 				require.NoError(t, os.WriteFile(path, txtar.Format(archive), 0o666))
 			}
-			_, err = files.write(module)
+			// not as tests: so one program can run those of all cases
+			packaged := fileSet{}
+			for path, data := range files {
+				packaged[strings.Replace(path, "_test.go", "_tests.go", 1)] = data
+			}
+			_, err = packaged.write(module)
 			require.NoError(t, err)
+			if about, _, _ := strings.Cut(name, "_"); files != nil && (about == "member" || about == "union") {
+				run = append(run, name)
+			}
 		})
 	}
+	runAll := fileSet{"cases_test.go": testOfAll(run)}
+	_, err = runAll.write(module)
+	require.NoError(t, err)
 	runGo(t, module, "vet", "./...")
+	runGo(t, module, "test", "-vet=off", ".", "-rapid.checks=20")
+}
+
+// testOfAll is a test that runs the generated tests of cases.
+func testOfAll(cases []string) []byte {
+	var imports, calls strings.Builder
+	for _, name := range cases {
+		fmt.Fprintf(&imports, "\t%s \"cases/%s/mcp\"\n", name, name)
+		fmt.Fprintf(&calls, "\tt.Run(%q, %s.TestRoundTrip)\n", name, name)
+	}
+	return []byte("package cases\n\nimport (\n\t\"testing\"\n\n" + imports.String() + ")\n\nfunc TestAll(t *testing.T) {\n" + calls.String() + "}\n")
 }
 
 // generateCase lays a case out as a repository and runs the generator on it.

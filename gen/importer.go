@@ -59,12 +59,16 @@ func importSchema(dir, rev string, data []byte) (fileSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSchema(tree); err != nil {
+	ov, err := readOverlay(dir)
+	if err != nil {
 		return nil, err
 	}
-	walkSchema(tree, "", func(_ string, node map[string]any) {
+	if _, err := patchedTree(rev, data, ov); err != nil {
+		return nil, err
+	}
+	walkSchema(tree, "", func(_ string, node any) {
 		for _, key := range proseKeywords {
-			delete(node, key)
+			delete(node.(map[string]any), key)
 		}
 	})
 	src, err := readSources(dir)

@@ -5,11 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/atombender/go-jsonschema/pkg/schemas"
 )
@@ -41,15 +40,12 @@ func load(dir string) (*input, error) {
 		data, err := os.ReadFile(path)
 		return data, path, err
 	}
-	data, path, err := read("overlay.yaml")
+	ov, err := readOverlay(dir)
 	if err != nil {
 		return nil, err
 	}
-	ov, err := parseOverlay(data)
+	data, path, err := read("docs.yaml")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if data, path, err = read("docs.yaml"); err != nil {
 		return nil, err
 	}
 	words, err := parseDocs(data)
@@ -85,25 +81,47 @@ func load(dir string) (*input, error) {
 	return in, nil
 }
 
-// parseSchema applies the overlay's errata to a schema and parses it.
-func parseSchema(rev string, data []byte, ov *overlay) (*schema, error) {
+// readOverlay reads the overlay below dir.
+func readOverlay(dir string) (*overlay, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "spec", "overlay.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	return parseOverlay(data)
+}
+
+// patchedTree reads a schema with the overlay's errata in it, and refuses what the generator cannot take.
+func patchedTree(rev string, data []byte, ov *overlay) (any, error) {
 	tree, err := parseTree(data)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSchema(tree); err != nil {
-		return nil, err
-	}
 	for _, e := range ov.Errata {
-		if e.holds(rev) && replaceAt(tree, e.At, e.Set) {
+		if !e.holds(rev) {
+			continue
+		}
+		set, err := json.Marshal(e.Set)
+		if err != nil {
+			return nil, fmt.Errorf("%s: set: %w", e.label, err)
+		}
+		value, err := parseTree(set)
+		if err != nil {
+			return nil, fmt.Errorf("%s: set: %w", e.label, err)
+		}
+		if replaceAt(tree, e.At, value) {
 			e.use(rev)
 		}
 	}
-	patched, err := json.Marshal(tree)
+	return tree, errors.Join(checkSchema(rev, tree)...)
+}
+
+// parseSchema parses a schema with the overlay's errata in it.
+func parseSchema(rev string, data []byte, ov *overlay) (*schema, error) {
+	tree, err := patchedTree(rev, data, ov)
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := schemas.FromJSONReader(bytes.NewReader(patched))
+	parsed, err := schemas.FromJSONReader(bytes.NewReader(canonical(tree)))
 	if err != nil {
 		return nil, fmt.Errorf("not a JSON schema: %w", err)
 	}
@@ -111,100 +129,6 @@ func parseSchema(rev string, data []byte, ov *overlay) (*schema, error) {
 	if _, old := tree.(map[string]any)["definitions"]; old {
 		s.Prefix = "#/definitions/"
 	}
+	s.unlink()
 	return s, nil
-}
-
-// checkSchema refuses a document that is no schema, and in a schema every keyword that the parser
-// would drop or misread, so that nothing is lost without a word.
-func checkSchema(tree any) error {
-	root, ok := tree.(map[string]any)
-	if !ok {
-		return &problem{Pointer: showPointer(""), What: "not a JSON schema: expected an object, found " + kindOf(tree)}
-	}
-	if _, ok := root["$defs"].(map[string]any); !ok {
-		if _, ok := root["definitions"].(map[string]any); !ok {
-			return &problem{Pointer: showPointer(""), What: "not a protocol schema: it has neither $defs nor definitions"}
-		}
-	}
-	var first error
-	walkSchema(tree, "", func(ptr string, node map[string]any) {
-		if first == nil {
-			first = checkNode(ptr, node)
-		}
-	})
-	return first
-}
-
-func checkNode(ptr string, node map[string]any) error {
-	for _, key := range sortedKeys(node) {
-		at := ptr + "/" + escapePointer(key)
-		if !slices.Contains(knownKeywords, key) {
-			what := fmt.Sprintf("the keyword %q is not one the generator knows", key)
-			for _, known := range knownKeywords {
-				if strings.EqualFold(known, key) {
-					what += fmt.Sprintf("; did the schema mean %q?", known)
-				}
-			}
-			return &problem{Pointer: at, What: what, Stanza: "errata:\n  - at: " + ptr + "\n    set: <the node without " + key + ">\n    why: <what the keyword asks for, and why it can be left out>\n    revisions: [<revision>]"}
-		}
-		v := node[key]
-		want, ok := "", true
-		switch key {
-		case "$schema", "$ref", "format", "title", "description", "$comment":
-			_, ok = v.(string)
-			want = "a string"
-		case "$defs", "definitions", "properties":
-			_, ok = v.(map[string]any)
-			want = "an object"
-		case "anyOf", "oneOf", "allOf", "enum", "required":
-			var list []any
-			list, ok = v.([]any)
-			ok = ok && (len(list) > 0 || key == "required")
-			want = "a list with at least one element"
-		case "maxItems", "maxLength", "minItems", "minLength":
-			// the parser cannot tell 0 from absent
-			n, isNumber := v.(json.Number)
-			ok = isNumber && n != "0"
-			want = "a number greater than 0"
-		case "maximum", "minimum":
-			_, ok = v.(json.Number)
-			want = "a number"
-		case "const", "default":
-			// the parser cannot tell null from absent
-			ok = v != nil
-			want = "a value other than null"
-		case "items":
-			_, ok = v.(map[string]any)
-			want = "an object"
-		case "additionalProperties":
-			_, isObject := v.(map[string]any)
-			ok = isObject || v == true
-			want = "true or an object (members this build does not know are always kept)"
-		case "type":
-			_, isString := v.(string)
-			_, isList := v.([]any)
-			ok = isString || isList
-			want = "a string or a list of strings"
-		}
-		if !ok {
-			return &problem{Pointer: at, What: "expected " + want + ", found " + kindOf(v)}
-		}
-	}
-	return nil
-}
-
-func kindOf(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return "a string"
-	case bool:
-		return fmt.Sprint(v)
-	case json.Number:
-		return "the number " + v.String()
-	case []any:
-		return fmt.Sprintf("a list of %d", len(v))
-	}
-	return "an object"
 }

@@ -3,6 +3,7 @@
 //	go run ./gen                             generate
 //	go run ./gen -check                      fail, naming them, if generated files are stale
 //	go run ./gen import -rev REVISION FILE   import an official schema file
+//	go run ./gen since -rev REVISION OLDER=FILE ...   compare with older official schemas
 //	go run ./gen report                      what became of each definition and method
 package main
 
@@ -31,7 +32,7 @@ func run(dir string, args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	check := flags.Bool("check", false, "write nothing; fail and name the files that are stale")
 	flags.Usage = func() {
-		fmt.Fprint(out, "usage: go run ./gen [-check | import -rev REVISION FILE | report]\n")
+		fmt.Fprint(out, "usage: go run ./gen [-check | import -rev REVISION FILE | since -rev REVISION OLDER=FILE ... | report]\n")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -40,6 +41,8 @@ func run(dir string, args []string, out io.Writer) error {
 	switch flags.Arg(0) {
 	case "import":
 		return runImport(dir, flags.Args()[1:], out)
+	case "since":
+		return runSince(dir, flags.Args()[1:], out)
 	case "report":
 		p, err := readProtocol(dir)
 		if err != nil {

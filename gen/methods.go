@@ -27,14 +27,8 @@ func (b *builder) buildMethods() {
 					}
 					byName[m.Name] = m
 				}
-				switch d.Side {
-				case "client":
-					m.FromClient = true
-				case "server":
-					m.FromServer = true
-				default:
-					b.fail("", fmt.Sprintf("%s: side: expected client or server, found %q", d.label, d.Side), "")
-				}
+				m.FromClient = m.FromClient || d.Side == "client"
+				m.FromServer = m.FromServer || d.Side == "server"
 			}
 		}
 	}
@@ -42,6 +36,16 @@ func (b *builder) buildMethods() {
 		m := byName[name]
 		b.gate(m)
 		b.out.Methods = append(b.out.Methods, m)
+	}
+	for _, e := range b.ov.Gates {
+		for _, name := range e.Methods {
+			if e.holds(b.rev) && byName[name] == nil {
+				b.fail("", fmt.Sprintf("%s names the method %s, which the revision does not have", e.label, name), "")
+			}
+		}
+		if e.holds(b.rev) {
+			e.use(b.rev)
+		}
 	}
 }
 
@@ -52,10 +56,12 @@ func (b *builder) messagesOf(union string) []string {
 		return nil
 	}
 	var out []string
-	for _, alt := range alternatives(u) {
-		if alt.Ref != "" {
-			out = append(out, b.refName(alt))
+	for i, alt := range alternatives(u) {
+		if alt.Ref == "" {
+			b.fail(b.defAt(union).alternative(u, i).ptr, "a message that has no definition", erratum(b.defAt(union).alternative(u, i).ptr, b.rev, "{$ref: <definition>}"))
+			continue
 		}
+		out = append(out, b.refName(alt))
 	}
 	if len(out) == 0 && u.Ref != "" {
 		out = append(out, b.refName(u))
@@ -91,21 +97,34 @@ func (b *builder) method(def string, notification bool) *method {
 	}
 	stem := strings.TrimSuffix(def, suffix)
 	words, _ := b.docs.definition(def, s.Description)
-	m := &method{Name: name, GoName: b.names.definition(stem, nil), Def: def, Doc: words, Notification: notification, Revisions: []string{b.rev}}
-	if p := s.Properties[paramsMember]; p != nil {
-		m.Params = b.ref(at.member(paramsMember), p)
-		m.ParamsNeeded = slices.Contains(s.Required, paramsMember)
-		b.box(m.Params)
+	m := &method{Name: name, GoName: b.names.definition(stem, nil), Def: def, Pointer: at.ptr, Doc: words, Notification: notification, Revisions: []string{b.rev}}
+	if n := b.nameAt(at.ptr); n != nil {
+		m.GoName = n.Name
 	}
+	p := s.Properties[paramsMember]
+	if p == nil {
+		b.fail(at.ptr, "the message has no params: every method of the package takes some, if only metadata",
+			erratum(at.ptr+"/properties", b.rev, "<the members, with params>"))
+		return nil
+	}
+	m.Params = b.ref(at.member(paramsMember), p)
+	m.ParamsNeeded = slices.Contains(s.Required, paramsMember)
+	b.box(m.Params, at.member(paramsMember).ptr)
 	if notification {
 		b.became[def] = "notification " + name
 		return m
 	}
 	b.became[def] = "request " + name
-	m.Result = b.result(def, stem)
-	b.box(m.Result)
+	if m.Result = b.result(def, stem); m.Result == nil {
+		return nil
+	}
+	b.box(m.Result, at.ptr)
 	if e, ok := active(b.ov.Tasks, b.rev); ok && b.hasMember(m.Params, e.Param) {
 		e.use(b.rev)
+		if b.s.Defs[e.Result] == nil {
+			b.fail("", fmt.Sprintf("%s: result: there is no definition %q", e.label, e.Result), "")
+			return m
+		}
 		m.TaskResult = b.refTo(e.Result)
 		m.TaskGate = e.Capability + "." + strings.ReplaceAll(name, "/", ".")
 	}
@@ -113,7 +132,7 @@ func (b *builder) method(def string, notification bool) *method {
 }
 
 // result is what answers a request: by the response that the revision defines for it, else by name,
-// else the empty result.
+// else the empty result; nil if nothing says so.
 func (b *builder) result(def, stem string) *ref {
 	if s := b.s.Defs[stem+b.suffix.Response]; s != nil && b.suffix.Response != "" && s.Properties[resultMember] != nil {
 		return b.ref(b.defAt(stem+b.suffix.Response).member(resultMember), s.Properties[resultMember])
@@ -124,13 +143,16 @@ func (b *builder) result(def, stem string) *ref {
 		}
 	}
 	b.fail(b.defAt(def).ptr, fmt.Sprintf("nothing says what answers the request: there is neither %s nor the empty result", stem+b.suffix.Result),
-		"suffixes:\n  - result: <Result>\n    empty_result: <definition>\n    why: <…>\n    revisions: ["+b.rev+"]")
-	return &ref{Form: formObject}
+		stanza("suffixes", "<how names join what belongs together>", []string{b.rev}, "result: <how the names of results end>", "empty_result: <definition>"))
+	return nil
 }
 
-// box marks a union that stands for a whole params or result.
-func (b *builder) box(r *ref) {
-	if r != nil && r.Form == formNamed && r.To.Kind == unionType {
+// box marks a union that stands for a whole params or result, and refuses what is no type of its own.
+func (b *builder) box(r *ref, ptr string) {
+	switch {
+	case r.Form != formNamed || r.To.Kind == enumType:
+		b.fail(ptr, "params and results are objects with members, or unions of them", erratum(ptr, b.rev, "<an object with members>"))
+	case r.To.Kind == unionType:
 		r.To.Boxed = true
 	}
 }
@@ -153,40 +175,52 @@ func (b *builder) hasMember(r *ref, name string) bool {
 
 // gate finds the capability and the handler interface of a method.
 func (b *builder) gate(m *method) {
+	gated := ""
 	for _, e := range b.ov.Gates {
 		if !e.holds(b.rev) || !slices.Contains(e.Methods, m.Name) {
 			continue
 		}
-		e.use(b.rev)
+		if gated != "" {
+			b.fail(m.Pointer, fmt.Sprintf("%s and %s both name the method %s", gated, e.label, m.Name), "")
+			continue
+		}
+		gated = e.label
 		m.Gate, m.Handler, m.GateOfSender = e.Capability, e.Handler, e.DeclaredBy == "sender"
-		b.checkGate(m, m.Gate, e.label)
-		b.checkGate(m, m.TaskGate, e.label)
+		b.checkGate(m, m.Gate, m.GateOfSender, e.label)
+		b.checkGate(m, m.TaskGate, false, e.label)
+	}
+	if gated != "" {
 		return
 	}
 	b.fail(b.defAt(m.Def).ptr, fmt.Sprintf("nothing says which capability the method %s needs", m.Name),
-		"gates:\n  - capability: <path, or \"\" for none>\n    declared_by: <sender or receiver>\n    handler: <interface name, less Handler>\n    methods: ["+m.Name+"]\n    why: <…>\n    revisions: ["+b.rev+"]")
+		stanza("gates", "<where the specification says so>", []string{b.rev}, `capability: <path, or "" for none>`, "declared_by: <sender or receiver>",
+			"handler: <interface name, less Handler>", "methods: ["+m.Name+"]"))
 }
 
 // checkGate requires that the capabilities of each side that would declare it have the path.
-func (b *builder) checkGate(m *method, path, label string) {
+func (b *builder) checkGate(m *method, path string, ofSender bool, label string) {
 	for _, d := range b.ov.Directions {
-		sends := (d.Side == "client" && m.FromClient) || (d.Side == "server" && m.FromServer)
-		receives := (d.Side == "server" && m.FromClient) || (d.Side == "client" && m.FromServer)
-		declares := receives
-		if m.GateOfSender {
-			declares = sends
-		}
-		if path == "" || !declares || !d.holds(b.rev) || b.s.Defs[d.Capabilities] == nil {
+		fromClient := (d.Side == "client") == ofSender // what this side has to declare, if it sends or if it receives
+		if path == "" || !d.holds(b.rev) || fromClient && !m.FromClient || !fromClient && !m.FromServer {
 			continue
 		}
-		at, s := b.defAt(d.Capabilities), b.s.Defs[d.Capabilities]
+		t, found := b.types[d.Capabilities], true
 		for _, step := range strings.Split(path, ".") {
-			next := s.Properties[step]
-			if next == nil {
-				b.fail(at.ptr, fmt.Sprintf("%s: the capability %s of %s is not one that a %s can declare", label, path, m.Name, d.Side), "")
+			var f *field
+			if t != nil {
+				f = t.member(step)
+			}
+			if found = f != nil && (f.Type.Form == formBool || f.Type.Form == formObject || f.Type.Form == formMembers || f.Type.Form == formMap || f.Type.Form == formNamed && f.Type.To.Kind == structType); !found {
 				break
 			}
-			at, s = at.member(step), next
+			t = f.Type.To
+		}
+		if !found {
+			at := ""
+			if b.types[d.Capabilities] != nil {
+				at = b.defAt(d.Capabilities).ptr
+			}
+			b.fail(at, fmt.Sprintf("%s: the capability %s of %s is not one that a %s can declare", label, path, m.Name, d.Side), "")
 		}
 	}
 }
@@ -213,7 +247,7 @@ func (b *builder) buildErrors() {
 			continue
 		}
 		code, _ := constant(members[codeMember].typ.Const).(int64)
-		name := "Code" + strings.TrimSuffix(b.names.definition(def, nil), "Error")
+		name := "Code" + strings.TrimSuffix(b.names.definition(def, nil), b.suffix.Error)
 		i := slices.IndexFunc(b.out.Errors, func(e *errorCode) bool { return e.Code == code })
 		if i < 0 {
 			words, _ := b.docs.definition(def, b.s.Defs[def].Description)

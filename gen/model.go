@@ -148,6 +148,7 @@ type method struct {
 	Name         string // on the wire
 	GoName       string
 	Def          string
+	Pointer      string // of the definition
 	Doc          string
 	Notification bool
 	FromClient   bool

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"go/token"
 	"regexp"
 	"strings"
 	"unicode"
@@ -74,6 +75,9 @@ func (n *namer) camel(name string) string {
 	}
 	return b.String()
 }
+
+// isGoName: something that Go takes as an exported name.
+func isGoName(name string) bool { return token.IsIdentifier(name) && token.IsExported(name) }
 
 // splitWords cuts at capitals; a run of capitals is one word, less its last if lower case follows.
 func splitWords(s string) []string {

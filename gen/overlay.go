@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -27,6 +28,7 @@ type overlay struct {
 	Rules      []*ruleEntry       `yaml:"rules"`
 	Initials   []*initialismEntry `yaml:"initialisms"`
 	Errata     []*errataEntry     `yaml:"errata"`
+	Renames    []*renameEntry     `yaml:"renames"`
 }
 
 // Entry is what all overlay entries share (exported, or the YAML library could not fill it).
@@ -57,6 +59,7 @@ type suffixEntry struct {
 	Result       string `yaml:"result"`
 	Response     string `yaml:"response"`
 	EmptyResult  string `yaml:"empty_result"`
+	Error        string `yaml:"error"`
 }
 
 // directionEntry: the definitions that say what one side sends and can do.
@@ -109,7 +112,8 @@ type placesEntry struct {
 	hit map[string]bool
 }
 
-// membersEntry: free-form objects under these member names are taken apart into ordered members.
+// membersEntry: free-form objects under this member name, or of the definition of this name, are taken
+// apart into ordered members.
 type membersEntry struct {
 	Entry `yaml:",inline"`
 	Name  string `yaml:"name"`
@@ -150,35 +154,51 @@ type errataEntry struct {
 	Set   any    `yaml:"set"`
 }
 
+// renameEntry: what a definition was called in older revisions, for the comparison with them.
+type renameEntry struct {
+	Entry `yaml:",inline"`
+	Name  string `yaml:"name"`
+	Was   string `yaml:"was"`
+}
+
 func parseOverlay(data []byte) (*overlay, error) {
 	ov := &overlay{}
 	if err := yaml.UnmarshalWithOptions(data, ov, yaml.Strict()); err != nil && len(strings.TrimSpace(string(data))) > 0 {
-		return nil, fmt.Errorf("not an overlay: %s", yaml.FormatError(err, false, true))
+		return nil, fmt.Errorf("overlay.yaml: %s", yaml.FormatError(err, false, true))
+	}
+	var problems []error
+	fail := func(e *Entry, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: "+format, append([]any{e.label}, args...)...))
 	}
 	for _, e := range ov.entries() {
 		if e.Why == "" {
-			return nil, fmt.Errorf("%s: no `why`: each entry says why it is there", e.label)
+			fail(e, "no `why`: each entry says why it is there")
 		}
 		if len(e.Revisions) == 0 {
-			return nil, fmt.Errorf("%s: no `revisions`: each entry says for which revisions it holds", e.label)
+			fail(e, "no `revisions`: each entry says for which revisions it holds")
 		}
 	}
 	for _, r := range ov.Rules {
 		re, err := regexp.Compile(r.Match)
 		if err != nil {
-			return nil, fmt.Errorf("%s: match: %w", r.label, err)
+			fail(&r.Entry, "match: %w", err)
 		}
 		if r.Of != "definitions" && r.Of != "members" {
-			return nil, fmt.Errorf("%s: of: expected definitions or members, found %q", r.label, r.Of)
+			fail(&r.Entry, "of: expected definitions or members, found %q", r.Of)
 		}
 		r.re = re
 	}
-	for _, g := range ov.Gates {
-		if g.DeclaredBy != "sender" && g.DeclaredBy != "receiver" {
-			return nil, fmt.Errorf("%s: declared_by: expected sender or receiver, found %q", g.label, g.DeclaredBy)
+	for _, d := range ov.Directions {
+		if d.Side != "client" && d.Side != "server" {
+			fail(&d.Entry, "side: expected client or server, found %q", d.Side)
 		}
 	}
-	return ov, nil
+	for _, g := range ov.Gates {
+		if g.DeclaredBy != "sender" && g.DeclaredBy != "receiver" {
+			fail(&g.Entry, "declared_by: expected sender or receiver, found %q", g.DeclaredBy)
+		}
+	}
+	return ov, errors.Join(problems...)
 }
 
 // entries lists all entries, labelled.
@@ -198,7 +218,8 @@ func (ov *overlay) entries() []*Entry {
 	out = label(out, "names", ov.Names)
 	out = label(out, "rules", ov.Rules)
 	out = label(out, "initialisms", ov.Initials)
-	return label(out, "errata", ov.Errata)
+	out = label(out, "errata", ov.Errata)
+	return label(out, "renames", ov.Renames)
 }
 
 func label[E interface{ base() *Entry }](out []*Entry, section string, entries []E) []*Entry {

@@ -22,15 +22,23 @@ func parseTree(data []byte) (any, error) {
 		return nil, err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("something follows the JSON document")
+		return nil, errors.New("not JSON: something follows the document")
 	}
 	return v, nil
+}
+
+// notJSON says where the reader gave up.
+func notJSON(ptr string, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("not JSON: at %s: the document ends early", showPointer(ptr))
+	}
+	return fmt.Errorf("not JSON: at %s: %w", showPointer(ptr), err)
 }
 
 func parseValue(dec *json.Decoder, ptr string) (any, error) {
 	tok, err := dec.Token()
 	if err != nil {
-		return nil, fmt.Errorf("not JSON: at %s: %w", showPointer(ptr), err)
+		return nil, notJSON(ptr, err)
 	}
 	switch tok {
 	case json.Delim('{'):
@@ -38,7 +46,7 @@ func parseValue(dec *json.Decoder, ptr string) (any, error) {
 		for dec.More() {
 			name, err := dec.Token()
 			if err != nil {
-				return nil, fmt.Errorf("not JSON: at %s: %w", showPointer(ptr), err)
+				return nil, notJSON(ptr, err)
 			}
 			at := ptr + "/" + escapePointer(name.(string))
 			if _, dup := obj[name.(string)]; dup {
@@ -48,8 +56,10 @@ func parseValue(dec *json.Decoder, ptr string) (any, error) {
 				return nil, err
 			}
 		}
-		_, err := dec.Token()
-		return obj, err
+		if _, err := dec.Token(); err != nil {
+			return nil, notJSON(ptr, err)
+		}
+		return obj, nil
 	case json.Delim('['):
 		list := []any{}
 		for dec.More() {
@@ -59,8 +69,10 @@ func parseValue(dec *json.Decoder, ptr string) (any, error) {
 			}
 			list = append(list, v)
 		}
-		_, err := dec.Token()
-		return list, err
+		if _, err := dec.Token(); err != nil {
+			return nil, notJSON(ptr, err)
+		}
+		return list, nil
 	}
 	return tok, nil
 }
@@ -140,13 +152,10 @@ var (
 	oneSchema    = []string{"additionalProperties", "items"}
 )
 
-// walkSchema calls visit for each schema node below tree, parents first, in pointer order.
-func walkSchema(tree any, ptr string, visit func(ptr string, node map[string]any)) {
-	node, ok := tree.(map[string]any)
-	if !ok {
-		return
-	}
-	visit(ptr, node)
+// walkSchema calls visit for whatever stands where a schema does, parents first, in pointer order.
+func walkSchema(tree any, ptr string, visit func(ptr string, node any)) {
+	visit(ptr, tree)
+	node, _ := tree.(map[string]any)
 	for _, key := range sortedKeys(node) {
 		at := ptr + "/" + escapePointer(key)
 		switch {
@@ -161,7 +170,9 @@ func walkSchema(tree any, ptr string, visit func(ptr string, node map[string]any
 				walkSchema(sub, at+"/"+strconv.Itoa(i), visit)
 			}
 		case slices.Contains(oneSchema, key):
-			walkSchema(node[key], at, visit)
+			if sub, ok := node[key].(map[string]any); ok {
+				walkSchema(sub, at, visit) // additionalProperties may be true
+			}
 		}
 	}
 }

@@ -14,83 +14,109 @@ func (b *builder) union(t *goType, at loc, s *schemas.Type) {
 	t.Kind = unionType
 	alts := alternatives(s)
 	if len(alts) == 0 {
-		alts = []*schemas.Type{s} // a list of types is a union of scalars
+		b.addScalars(t, at, at, s) // a list of types is a union of scalars
 	}
 	for i, alt := range alts {
-		place := at.in("anyOf", fmt.Sprint(i))
-		if alt.Ref != "" {
-			b.addBranch(t, place, b.refTo(b.refName(alt)))
-			continue
-		}
+		place := at.alternative(s, i)
 		if len(alt.Type) > 1 {
-			for _, kind := range alt.Type {
-				b.addBranch(t, place, b.bareRef(place, &schemas.Type{Type: schemas.TypeList{kind}}))
-			}
+			b.addScalars(t, at, place, alt)
 			continue
 		}
-		b.addBranch(t, place, b.ref(place, alt))
+		b.addBranch(t, at, place, b.ref(place, alt))
 	}
 }
 
-func (b *builder) addBranch(t *goType, at loc, r *ref) {
+// addScalars adds a branch for each of a list of types.
+func (b *builder) addScalars(t *goType, whole, at loc, s *schemas.Type) {
+	for _, kind := range s.Type {
+		if kind != "null" {
+			b.addBranch(t, whole, at, b.bareRef(at, &schemas.Type{Type: schemas.TypeList{kind}, Items: s.Items}))
+		}
+	}
+}
+
+// addBranch adds what stands at a place in the union at whole.
+func (b *builder) addBranch(t *goType, whole, at loc, r *ref) {
 	if r.Form == formNamed && r.To.Kind == unionType {
-		t.Branches = append(t.Branches, r.To.Branches...)
+		b.fill(r.To)
+		for _, br := range r.To.Branches {
+			if br.To != nil {
+				b.addBranch(t, whole, at, &ref{Form: formNamed, To: br.To})
+			} else {
+				b.addBranch(t, whole, at, br.Scalar)
+			}
+		}
 		return
 	}
 	if r.Form == formNamed && r.To.Kind == structType {
-		t.Branches = append(t.Branches, &branch{To: r.To, Kind: "object"})
+		if !slices.ContainsFunc(t.Branches, func(o *branch) bool { return o.To == r.To }) {
+			t.Branches = append(t.Branches, &branch{To: r.To, Kind: "object"})
+		}
 		return
 	}
 	kinds := map[form]string{formString: "string", formBool: "boolean", formInt: "number", formFloat: "number", formSlice: "array"}
 	kind := kinds[r.Form]
 	if kind == "" {
-		b.fail(at.ptr, "a branch of a union must be an object with members, a string, a number, a boolean or a list",
-			"raw:\n  - at: ["+strings.TrimSuffix(at.ptr[:strings.LastIndex(at.ptr, "/")], "/anyOf")+"]\n    why: <why any JSON value will do>\n    revisions: ["+b.rev+"]")
+		b.fail(at.ptr, "a branch of a union must be an object with members, a string, a number, a boolean or a list", rawStanza(whole.ptr, b.rev))
 		return
 	}
 	for _, other := range t.Branches {
 		if other.Kind == kind {
 			if kind != "number" {
-				b.fail(at.ptr, "two branches of the union are of the JSON kind "+kind, "")
+				b.fail(at.ptr, "two branches of the union are of the JSON kind "+kind, rawStanza(whole.ptr, b.rev))
 			}
 			other.Scalar = &ref{Form: formFloat}
 			return
 		}
 	}
-	t.Branches = append(t.Branches, &branch{Scalar: r, Kind: kind, Wrapper: t.Name + strings.ToUpper(kind[:1]) + kind[1:]})
+	t.Branches = append(t.Branches, &branch{Scalar: r, Kind: kind})
 }
 
-// oneOrMany recognizes "one of these, or a list of these".
-func (b *builder) oneOrMany(at loc, s *schemas.Type) *ref {
+// rawStanza leaves a place to the application.
+func rawStanza(ptr string, revisions ...string) string {
+	return stanza("raw", "<why the application must look itself>", revisions, "at: ["+ptr+"]")
+}
+
+// oneOrMany recognizes "one of these, or a list of these" and returns the definition of one.
+func (b *builder) oneOrMany(s *schemas.Type) string {
 	var list *schemas.Type
 	var single []string
 	for _, alt := range alternatives(s) {
 		switch {
 		case alt.Ref != "":
 			single = append(single, b.refName(alt))
-		case slices.Equal(alt.Type, schemas.TypeList{"array"}) && alt.Items != nil && list == nil:
+		case slices.Equal(alt.Type, schemas.TypeList{"array"}) && alt.Items != nil && alt.MinItems == 0 && alt.MaxItems == 0 && list == nil:
 			list = alt
 		default:
-			return nil
+			return ""
 		}
 	}
 	if list == nil || list.Items.Ref == "" || len(single) == 0 {
-		return nil
+		return ""
 	}
 	of := b.refName(list.Items)
-	var many []string
-	for _, alt := range alternatives(b.s.Defs[of]) {
-		many = append(many, b.refName(alt))
-	}
-	if len(many) == 0 {
-		many = []string{of}
-	}
+	many := b.branchNames(of)
 	sort.Strings(single)
-	sort.Strings(many)
 	if !slices.Equal(single, many) && !slices.Equal(single, []string{of}) {
-		return nil
+		return ""
 	}
-	return &ref{Form: formOneOrMany, Elem: b.refTo(of)}
+	return of
+}
+
+// branchNames lists the definitions that a union is one of, sorted; one that is no union is only itself.
+func (b *builder) branchNames(def string) []string {
+	var out []string
+	for _, alt := range alternatives(b.s.Defs[def]) {
+		if alt.Ref == "" {
+			return []string{def}
+		}
+		out = append(out, b.refName(alt))
+	}
+	if len(out) == 0 {
+		return []string{def}
+	}
+	sort.Strings(out)
+	return out
 }
 
 // setPicks works out for each union how a decoder tells its branches apart.
@@ -108,8 +134,8 @@ func setPicks(p *protocol) []error {
 		}
 		pk, err := derivePick(objects)
 		if err != nil {
-			problems = append(problems, &problem{Pointer: t.Pointers[0], What: "the union is ambiguous: " + err.Error(),
-				Stanza: "raw:\n  - at: [" + t.Pointers[0] + "]\n    why: <why the application must look itself>\n    revisions: [" + strings.Join(t.Revisions, ", ") + "]"})
+			problems = append(problems, &problem{Revision: strings.Join(t.Revisions, ", "), Pointer: t.Pointers[0],
+				What: "the union is ambiguous: " + err.Error(), Stanza: rawStanza(t.Pointers[0], t.Revisions...)})
 			continue
 		}
 		t.Pick = pk
@@ -245,7 +271,15 @@ func presence(objects []*goType) ([]*pickTest, error) {
 		}
 		nested = append(nested, &pickTest{To: t, In: in, All: inner})
 	}
-	return slices.Concat(optional, nested, must), nil
+	tests := slices.Concat(optional, nested, must)
+	for i, test := range tests {
+		for _, earlier := range tests[:i] {
+			if testWords(earlier) == testWords(test) || len(intersect(earlier.Any, test.Any)) > 0 {
+				return nil, fmt.Errorf("%s and %s look alike", earlier.To.Name, test.To.Name)
+			}
+		}
+	}
+	return tests, nil
 }
 
 // nestedDifference finds a shared member whose object needs other members in t than in other.
@@ -286,4 +320,41 @@ func intersect(a, b []string) []string {
 
 func subtract(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+}
+
+// tellApart adds to what is said of the unions without a Go type how their branches are told apart.
+func (b *builder) tellApart() {
+	for _, def := range sortedKeys(b.s.Defs) {
+		alts := alternatives(b.s.Defs[def])
+		if len(alts) == 0 || b.types[def] != nil {
+			continue
+		}
+		var objects []*goType
+		for _, alt := range alts {
+			if alt.Ref != "" {
+				objects = append(objects, b.outline(b.refName(alt)))
+			}
+		}
+		words := "nothing in them: the pending request decides"
+		if pk, err := derivePick(objects); err == nil {
+			words = pickWords(&goType{Pick: pk})
+			if pk.Member != "" {
+				words = "the constant " + pk.Member
+			}
+		}
+		b.became[def] += "; told apart by " + words
+	}
+}
+
+// outline is a definition as far as telling it apart from others goes.
+func (b *builder) outline(def string) *goType {
+	t := &goType{Name: def}
+	for _, p := range b.props(b.defAt(def), b.s.Defs[def]) {
+		f := &field{JSON: p.name, Required: p.required, Type: &ref{Form: formAny}}
+		if p.typ.Const != nil {
+			f.Const = constant(p.typ.Const)
+		}
+		t.Fields = append(t.Fields, f)
+	}
+	return t
 }

@@ -34,12 +34,12 @@ func makeProtocol(in *input) (*protocol, []error) {
 	problems = append(problems, setPicks(all)...)
 	setFeatures(all)
 	setHandlers(all)
-	return all, problems
+	return all, append(problems, checkNames(all)...)
 }
 
 // unite adds revision next to all: types are the union of both.
 func unite(all, next *protocol) []error {
-	u := &uniter{byName: map[string]*goType{}, moved: map[*goType]*goType{}}
+	u := &uniter{revision: next.Revisions[0].Name, byName: map[string]*goType{}, moved: map[*goType]*goType{}}
 	for _, t := range all.Types {
 		u.byName[t.Name] = t
 	}
@@ -65,7 +65,8 @@ func unite(all, next *protocol) []error {
 		case i < 0:
 			all.Errors = append(all.Errors, e)
 		case all.Errors[i].Code != e.Code:
-			u.fail("", fmt.Sprintf("the error %s is %d in one revision and %d in another", e.Name, all.Errors[i].Code, e.Code))
+			u.fail("", fmt.Sprintf("the error %s is %d in one and %d in the other", e.Name, all.Errors[i].Code, e.Code),
+				stanza("errors", "<why this name>", e.Revisions, "name: <another GoName>", fmt.Sprintf("code: %d", e.Code), "doc: <what it means>"))
 		default:
 			all.Errors[i].Revisions = append(all.Errors[i].Revisions, e.Revisions...)
 		}
@@ -81,14 +82,15 @@ func unite(all, next *protocol) []error {
 }
 
 type uniter struct {
+	revision string // the later one
 	byName   map[string]*goType
 	moved    map[*goType]*goType
 	problems []error
 }
 
-func (u *uniter) fail(ptr, what string) {
-	u.problems = append(u.problems, &problem{Pointer: ptr, What: "two revisions cannot be united: " + what,
-		Stanza: "names:\n  - at: " + ptr + "\n    name: <another GoName in one of them>\n    why: <…>\n    revisions: [<that revision>]"})
+// fail refuses what stands at a place of the later revision.
+func (u *uniter) fail(ptr, what, settle string) {
+	u.problems = append(u.problems, &problem{Revision: u.revision, Pointer: ptr, What: "two revisions cannot be united: " + what, Stanza: settle})
 }
 
 // redirect makes the uses within t lead to the united types.
@@ -120,7 +122,7 @@ func (u *uniter) types(old, t *goType) {
 	u.redirect(t)
 	at := t.Pointers[0]
 	if old.Kind != t.Kind {
-		u.fail(at, fmt.Sprintf("%s is a different kind of type in each", t.Name))
+		u.fail(at, fmt.Sprintf("%s is a different kind of type in each", t.Name), nameStanza(at, u.revision))
 		return
 	}
 	old.Revisions = append(old.Revisions, t.Revisions...)
@@ -129,7 +131,7 @@ func (u *uniter) types(old, t *goType) {
 		if wide := widen(old.Alias, t.Alias); wide != nil {
 			old.Alias = wide
 		} else {
-			u.fail(at, fmt.Sprintf("%s stands for different types", t.Name))
+			u.fail(at, fmt.Sprintf("%s stands for different types", t.Name), nameStanza(at, u.revision))
 		}
 	}
 	for _, f := range t.Fields {
@@ -162,16 +164,28 @@ func (u *uniter) fields(at, name string, old, f *field) {
 	old.Nullable = old.Nullable || f.Nullable
 	old.Tristate = old.Tristate || f.Tristate
 	if old.Const != f.Const {
-		u.fail(at, fmt.Sprintf("%s is the constant %v in one and %v in the other", name, old.Const, f.Const))
+		u.fail(at, fmt.Sprintf("%s is %s in one and %s in the other", name, constWords(old.Const), constWords(f.Const)), u.apart(at))
 		return
 	}
 	if sameRef(old.Type, f.Type) {
 		return
 	}
 	if old.Type = widen(old.Type, f.Type); old.Type == nil {
-		u.fail(at, fmt.Sprintf("%s has types that neither revision's values fit both", name))
+		u.fail(at, fmt.Sprintf("%s has types of which none takes the values of both", name), u.apart(at))
 		old.Type = f.Type
 	}
+}
+
+// apart gives the type that has the member at ptr a name of its own in the later revision.
+func (u *uniter) apart(ptr string) string {
+	return nameStanza(ptr[:strings.LastIndex(ptr, "/properties/")], u.revision)
+}
+
+func constWords(v any) string {
+	if v == nil {
+		return "not constant"
+	}
+	return "the constant " + constJSON(v)
 }
 
 // sameRef: one Go type, and one check.
@@ -185,10 +199,36 @@ func sameRef(a, b *ref) bool {
 
 func sameBound(a, b *float64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
-// widen returns the use that takes the values of both, or nil. Bounds that only one has are dropped.
+// widen returns the use that takes the values of both, or nil, with the wider of their bounds.
 func widen(a, b *ref) *ref {
-	if a.Form == b.Form && a.To == b.To && (a.Elem == nil || sameRef(a.Elem, b.Elem)) {
-		return &ref{Form: a.Form, To: a.To, Elem: a.Elem, Alias: a.Alias}
+	if a.Form == b.Form && a.To == b.To {
+		wide := &ref{Form: a.Form, To: a.To, MinItems: min(a.MinItems, b.MinItems), MinLen: min(a.MinLen, b.MinLen)}
+		if a.Alias == b.Alias {
+			wide.Alias = a.Alias
+		}
+		if a.Format == b.Format {
+			wide.Format = a.Format
+		}
+		if a.Min != nil && b.Min != nil {
+			low := min(*a.Min, *b.Min)
+			wide.Min = &low
+		}
+		if a.Max != nil && b.Max != nil {
+			high := max(*a.Max, *b.Max)
+			wide.Max = &high
+		}
+		if a.MaxItems > 0 && b.MaxItems > 0 {
+			wide.MaxItems = max(a.MaxItems, b.MaxItems)
+		}
+		if a.MaxLen > 0 && b.MaxLen > 0 {
+			wide.MaxLen = max(a.MaxLen, b.MaxLen)
+		}
+		if a.Elem != nil {
+			if wide.Elem = widen(a.Elem, b.Elem); wide.Elem == nil {
+				return nil
+			}
+		}
+		return wide
 	}
 	forms := []form{a.Form, b.Form}
 	has := func(f form) bool { return slices.Contains(forms, f) }
@@ -207,24 +247,45 @@ func (u *uniter) methods(all, next *protocol) {
 		for _, r := range []*ref{m.Params, m.Result, m.TaskResult} {
 			u.ref(r)
 		}
-		i := slices.IndexFunc(all.Methods, func(o *method) bool { return o.Name == m.Name })
-		if i < 0 {
+		rows := slices.DeleteFunc(slices.Clone(all.Methods), func(o *method) bool { return o.Name != m.Name || o.GoName != m.GoName })
+		if len(rows) > 0 {
+			if what := differs(rows[0], m); what != "" {
+				u.fail(m.Pointer, fmt.Sprintf("the method %s has %s in each", m.Name, what), nameStanza(m.Pointer, u.revision))
+				continue
+			}
+			rows[0].ParamsNeeded = rows[0].ParamsNeeded && m.ParamsNeeded
+		}
+		// one signature in Go; what else differs is data, so that there may be several rows
+		if i := slices.IndexFunc(rows, func(o *method) bool { return sameUse(o, m) }); i >= 0 {
+			rows[i].Revisions = append(rows[i].Revisions, m.Revisions...)
+		} else {
 			all.Methods = append(all.Methods, m)
-			continue
 		}
-		old := all.Methods[i]
-		if !sameRef(old.Params, m.Params) || !sameRef(old.Result, m.Result) || old.GoName != m.GoName || old.Handler != m.Handler {
-			u.fail(m.Def, fmt.Sprintf("the method %s has other params, another result or another handler in each", m.Name))
-			continue
-		}
-		if old.Gate != m.Gate || old.FromClient != m.FromClient || old.FromServer != m.FromServer || old.TaskGate != m.TaskGate {
-			// what differs is data: one row for each revision
-			all.Methods = append(all.Methods, m)
-			continue
-		}
-		old.Revisions = append(old.Revisions, m.Revisions...)
 	}
 	slices.SortStableFunc(all.Methods, func(a, b *method) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// differs says what keeps two revisions of a method from having one signature.
+func differs(a, b *method) string {
+	switch {
+	case a.Notification != b.Notification:
+		return "another kind"
+	case a.Handler != b.Handler:
+		return "another handler"
+	case !sameRef(a.Params, b.Params):
+		return "other params"
+	case !sameRef(a.Result, b.Result):
+		return "another result"
+	case a.TaskResult != nil && b.TaskResult != nil && !sameRef(a.TaskResult, b.TaskResult):
+		return "another task result"
+	}
+	return ""
+}
+
+// sameUse: who may send the method, and when.
+func sameUse(a, b *method) bool {
+	return a.Gate == b.Gate && a.GateOfSender == b.GateOfSender && a.FromClient == b.FromClient && a.FromServer == b.FromServer &&
+		(a.TaskResult == nil) == (b.TaskResult == nil) && a.TaskGate == b.TaskGate
 }
 
 // narrow makes a member required only where every revision that has the type requires it.
@@ -232,6 +293,9 @@ func narrow(p *protocol) {
 	for _, t := range p.Types {
 		for _, f := range t.Fields {
 			f.Required = len(f.RequiredIn) == len(t.Revisions)
+			if !f.Required && len(f.RequiredIn) > 0 && f.Type.Form == formBool {
+				f.Tristate = true // where it is required, false has to be said
+			}
 		}
 	}
 }
@@ -245,7 +309,7 @@ func setHandlers(p *protocol) {
 			h = &handler{Name: m.Handler, Gate: m.Gate}
 			byName[m.Handler] = h
 		}
-		if !slices.ContainsFunc(h.Methods, func(o *method) bool { return o.Name == m.Name }) {
+		if !slices.ContainsFunc(h.Methods, func(o *method) bool { return o.GoName == m.GoName }) {
 			h.Methods = append(h.Methods, m)
 		}
 	}

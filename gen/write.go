@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,43 +23,61 @@ func (c changes) word(path string) string {
 	return "unchanged"
 }
 
-// write puts the files under dir. Each is written beside its place and then renamed into it, and
-// nothing is touched before all of them are on disk, so a failure leaves no half-written tree.
-func (f fileSet) write(dir string) (changes, error) {
-	done := changes{}
-	temps := map[string]string{}
+// rename is os.Rename, but for tests.
+var rename = os.Rename
+
+// write puts the files under dir. Each is written beside its place and then renamed into it. Nothing
+// is touched before all of them are on disk, and what a failure interrupts is put back, so that it
+// leaves no half-written tree.
+func (f fileSet) write(dir string) (done changes, err error) {
+	done = changes{}
+	temps, old := map[string]string{}, map[string][]byte{}
 	defer func() {
 		for _, tmp := range temps {
-			os.Remove(tmp)
+			_ = os.Remove(tmp) // most are in their place by now
 		}
 	}()
 	for _, path := range sortedKeys(f) {
 		full := filepath.Join(dir, path)
-		old, err := os.ReadFile(full)
+		before, err := os.ReadFile(full)
 		switch {
-		case err == nil && bytes.Equal(old, f[path]):
+		case err == nil && bytes.Equal(before, f[path]):
 			continue
 		case err == nil:
-			done[path] = "changed"
-		default:
+			done[path], old[path] = "changed", before
+		case os.IsNotExist(err):
 			done[path] = "new"
+		default:
+			return nil, err
 		}
 		if err := os.MkdirAll(filepath.Dir(full), 0o777); err != nil {
 			return nil, err
 		}
-		tmp := filepath.Join(filepath.Dir(full), "."+filepath.Base(full)+".tmp")
-		temps[path] = tmp
-		if err := os.WriteFile(tmp, f[path], 0o666); err != nil {
+		temps[path] = filepath.Join(filepath.Dir(full), "."+filepath.Base(full)+".tmp")
+		if err := os.WriteFile(temps[path], f[path], 0o666); err != nil {
 			return nil, err
 		}
 	}
-	for _, path := range sortedKeys(temps) {
-		if err := os.Rename(temps[path], filepath.Join(dir, path)); err != nil {
-			return nil, err
+	for i, path := range sortedKeys(done) {
+		if err := rename(temps[path], filepath.Join(dir, path)); err != nil {
+			return nil, errors.Join(err, putBack(dir, sortedKeys(done)[:i], old))
 		}
-		delete(temps, path)
 	}
 	return done, nil
+}
+
+// putBack undoes the writing of files, of which those that were there before are in old.
+func putBack(dir string, paths []string, old map[string][]byte) error {
+	var failed []error
+	for _, path := range paths {
+		full := filepath.Join(dir, path)
+		if before, ok := old[path]; ok {
+			failed = append(failed, os.WriteFile(full, before, 0o666))
+		} else {
+			failed = append(failed, os.Remove(full))
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // replace writes the files and deletes whatever else stands in the folder sub.
@@ -101,7 +120,7 @@ func (f fileSet) stale(dir, sub string) ([]string, error) {
 	return out, err
 }
 
-// extra lists the files below sub that are neither in the set nor tests of what is.
+// extra lists the files below sub that are not in the set.
 func (f fileSet) extra(dir, sub string) ([]string, error) {
 	var out []string
 	root := filepath.Join(dir, sub)
@@ -132,6 +151,12 @@ type problem struct {
 	Pointer  string
 	What     string
 	Stanza   string // the overlay or docs stanza that would settle it; may be empty
+}
+
+// stanza is an overlay entry to paste: the section, its lines but the last two, why, and for what.
+func stanza(section, why string, revisions []string, lines ...string) string {
+	lines = append(lines, "why: "+why, `revisions: ["`+strings.Join(revisions, `", "`)+`"]`)
+	return section + ":\n  - " + strings.Join(lines, "\n    ")
 }
 
 func (p *problem) Error() string {

@@ -238,7 +238,7 @@ func FuzzCompletionReference(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) CompletionReference {
-			return arbitraryCompletionReference(t, 4)
+			return drawCompletionReference(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}
@@ -257,7 +257,7 @@ func FuzzContentBlock(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) ContentBlock {
-			return arbitraryContentBlock(t, 4)
+			return drawContentBlock(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}
@@ -276,7 +276,7 @@ func FuzzElicitParams(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) ElicitParams {
-			return arbitraryElicitParams(t, 4)
+			return drawElicitParams(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}
@@ -295,7 +295,7 @@ func FuzzElicitValue(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) ElicitValue {
-			return arbitraryElicitValue(t, 4)
+			return drawElicitValue(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}
@@ -314,7 +314,7 @@ func FuzzEnumSchema(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) EnumSchema {
-			return arbitraryEnumSchema(t, 4)
+			return drawEnumSchema(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}
@@ -333,7 +333,7 @@ func FuzzMultiSelectEnumSchema(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) MultiSelectEnumSchema {
-			return arbitraryMultiSelectEnumSchema(t, 4)
+			return drawMultiSelectEnumSchema(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}
@@ -352,7 +352,7 @@ func FuzzPrimitiveSchemaDefinition(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) PrimitiveSchemaDefinition {
-			return arbitraryPrimitiveSchemaDefinition(t, 4)
+			return drawPrimitiveSchemaDefinition(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}
@@ -371,7 +371,7 @@ func FuzzResourceContents(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) ResourceContents {
-			return arbitraryResourceContents(t, 4)
+			return drawResourceContents(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}
@@ -390,7 +390,7 @@ func FuzzSamplingMessageContentBlock(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) SamplingMessageContentBlock {
-			return arbitrarySamplingMessageContentBlock(t, 4)
+			return drawSamplingMessageContentBlock(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}
@@ -409,7 +409,7 @@ func FuzzSingleSelectEnumSchema(f *testing.F) {
 	}
 	for seed := range 20 {
 		v := rapid.Custom(func(t *rapid.T) SingleSelectEnumSchema {
-			return arbitrarySingleSelectEnumSchema(t, 4)
+			return drawSingleSelectEnumSchema(t, 4)
 		}).Example(seed)
 		f.Add(v.AppendJSON(nil))
 	}

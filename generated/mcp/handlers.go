@@ -228,7 +228,7 @@ type UnimplementedServer struct{}
 
 var _ ServerHandler = UnimplementedServer{}
 
-// Cancelled does not answer notifications/cancelled.
+// Cancelled ignores notifications/cancelled.
 func (UnimplementedServer) Cancelled(context.Context, *CancelledParams) error {
 	return nil
 }
@@ -243,7 +243,7 @@ func (UnimplementedServer) Initialize(context.Context, *InitializeParams) (*Init
 	return nil, rpc.MethodNotFound(MethodInitialize)
 }
 
-// Initialized does not answer notifications/initialized.
+// Initialized ignores notifications/initialized.
 func (UnimplementedServer) Initialized(context.Context, *NotificationParams) error {
 	return nil
 }
@@ -258,7 +258,7 @@ func (UnimplementedServer) Ping(context.Context, *RequestParams) (*EmptyResult, 
 	return nil, rpc.MethodNotFound(MethodPing)
 }
 
-// Progress does not answer notifications/progress.
+// Progress ignores notifications/progress.
 func (UnimplementedServer) Progress(context.Context, *ProgressParams) error {
 	return nil
 }
@@ -298,7 +298,7 @@ func (UnimplementedServer) ListResourceTemplates(context.Context, *PaginatedPara
 	return nil, rpc.MethodNotFound(MethodListResourceTemplates)
 }
 
-// RootsListChanged does not answer notifications/roots/list_changed.
+// RootsListChanged ignores notifications/roots/list_changed.
 func (UnimplementedServer) RootsListChanged(context.Context, *NotificationParams) error {
 	return nil
 }
@@ -313,7 +313,7 @@ func (UnimplementedServer) ListTasks(context.Context, *PaginatedParams) (*ListTa
 	return nil, rpc.MethodNotFound(MethodListTasks)
 }
 
-// TaskStatus does not answer notifications/tasks/status.
+// TaskStatus ignores notifications/tasks/status.
 func (UnimplementedServer) TaskStatus(context.Context, *TaskStatusParams) error {
 	return nil
 }
@@ -365,7 +365,7 @@ type UnimplementedClient struct{}
 
 var _ ClientHandler = UnimplementedClient{}
 
-// Cancelled does not answer notifications/cancelled.
+// Cancelled ignores notifications/cancelled.
 func (UnimplementedClient) Cancelled(context.Context, *CancelledParams) error {
 	return nil
 }
@@ -375,12 +375,12 @@ func (UnimplementedClient) Elicit(context.Context, ElicitParams) (*ElicitResult,
 	return nil, rpc.MethodNotFound(MethodElicit)
 }
 
-// ElicitationComplete does not answer notifications/elicitation/complete.
+// ElicitationComplete ignores notifications/elicitation/complete.
 func (UnimplementedClient) ElicitationComplete(context.Context, *ElicitationCompleteParams) error {
 	return nil
 }
 
-// LoggingMessage does not answer notifications/message.
+// LoggingMessage ignores notifications/message.
 func (UnimplementedClient) LoggingMessage(context.Context, *LoggingMessageParams) error {
 	return nil
 }
@@ -390,22 +390,22 @@ func (UnimplementedClient) Ping(context.Context, *RequestParams) (*EmptyResult, 
 	return nil, rpc.MethodNotFound(MethodPing)
 }
 
-// Progress does not answer notifications/progress.
+// Progress ignores notifications/progress.
 func (UnimplementedClient) Progress(context.Context, *ProgressParams) error {
 	return nil
 }
 
-// PromptListChanged does not answer notifications/prompts/list_changed.
+// PromptListChanged ignores notifications/prompts/list_changed.
 func (UnimplementedClient) PromptListChanged(context.Context, *NotificationParams) error {
 	return nil
 }
 
-// ResourceListChanged does not answer notifications/resources/list_changed.
+// ResourceListChanged ignores notifications/resources/list_changed.
 func (UnimplementedClient) ResourceListChanged(context.Context, *NotificationParams) error {
 	return nil
 }
 
-// ResourceUpdated does not answer notifications/resources/updated.
+// ResourceUpdated ignores notifications/resources/updated.
 func (UnimplementedClient) ResourceUpdated(context.Context, *ResourceUpdatedParams) error {
 	return nil
 }
@@ -430,7 +430,7 @@ func (UnimplementedClient) ListTasks(context.Context, *PaginatedParams) (*ListTa
 	return nil, rpc.MethodNotFound(MethodListTasks)
 }
 
-// TaskStatus does not answer notifications/tasks/status.
+// TaskStatus ignores notifications/tasks/status.
 func (UnimplementedClient) TaskStatus(context.Context, *TaskStatusParams) error {
 	return nil
 }
@@ -445,7 +445,7 @@ func (UnimplementedClient) GetTaskPayload(context.Context, *TaskIDParams) (*GetT
 	return nil, rpc.MethodNotFound(MethodGetTaskPayload)
 }
 
-// ToolListChanged does not answer notifications/tools/list_changed.
+// ToolListChanged ignores notifications/tools/list_changed.
 func (UnimplementedClient) ToolListChanged(context.Context, *NotificationParams) error {
 	return nil
 }

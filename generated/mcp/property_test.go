@@ -3,9 +3,10 @@
 package mcp
 
 import (
+	"testing"
+
 	"github.com/tenonmcp/tenon/runtime/wire"
 	"pgregory.net/rapid"
-	"testing"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -13,703 +14,703 @@ func TestRoundTrip(t *testing.T) {
 	t.Run("Annotations", func(t *testing.T) {
 		zeroIsSafe(t, new(Annotations), (*Annotations)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryAnnotations(t, depth)
+			v := drawAnnotations(t, depth)
 			roundTrip(t, &v, new(Annotations))
 		})
 	})
 	t.Run("AudioContent", func(t *testing.T) {
 		zeroIsSafe(t, new(AudioContent), (*AudioContent)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryAudioContent(t, depth)
+			v := drawAudioContent(t, depth)
 			roundTrip(t, &v, new(AudioContent))
 		})
 	})
 	t.Run("BlobResourceContents", func(t *testing.T) {
 		zeroIsSafe(t, new(BlobResourceContents), (*BlobResourceContents)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryBlobResourceContents(t, depth)
+			v := drawBlobResourceContents(t, depth)
 			roundTrip(t, &v, new(BlobResourceContents))
 		})
 	})
 	t.Run("BooleanSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(BooleanSchema), (*BooleanSchema)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryBooleanSchema(t, depth)
+			v := drawBooleanSchema(t, depth)
 			roundTrip(t, &v, new(BooleanSchema))
 		})
 	})
 	t.Run("CallToolParams", func(t *testing.T) {
 		zeroIsSafe(t, new(CallToolParams), (*CallToolParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCallToolParams(t, depth)
+			v := drawCallToolParams(t, depth)
 			roundTrip(t, &v, new(CallToolParams))
 		})
 	})
 	t.Run("CallToolResult", func(t *testing.T) {
 		zeroIsSafe(t, new(CallToolResult), (*CallToolResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCallToolResult(t, depth)
+			v := drawCallToolResult(t, depth)
 			roundTrip(t, &v, new(CallToolResult))
 		})
 	})
 	t.Run("CancelTaskResult", func(t *testing.T) {
 		zeroIsSafe(t, new(CancelTaskResult), (*CancelTaskResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCancelTaskResult(t, depth)
+			v := drawCancelTaskResult(t, depth)
 			roundTrip(t, &v, new(CancelTaskResult))
 		})
 	})
 	t.Run("CancelledParams", func(t *testing.T) {
 		zeroIsSafe(t, new(CancelledParams), (*CancelledParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCancelledParams(t, depth)
+			v := drawCancelledParams(t, depth)
 			roundTrip(t, &v, new(CancelledParams))
 		})
 	})
 	t.Run("ClientCapabilities", func(t *testing.T) {
 		zeroIsSafe(t, new(ClientCapabilities), (*ClientCapabilities)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryClientCapabilities(t, depth)
+			v := drawClientCapabilities(t, depth)
 			roundTrip(t, &v, new(ClientCapabilities))
 		})
 	})
 	t.Run("ClientCapabilitiesElicitation", func(t *testing.T) {
 		zeroIsSafe(t, new(ClientCapabilitiesElicitation), (*ClientCapabilitiesElicitation)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryClientCapabilitiesElicitation(t, depth)
+			v := drawClientCapabilitiesElicitation(t, depth)
 			roundTrip(t, &v, new(ClientCapabilitiesElicitation))
 		})
 	})
 	t.Run("ClientCapabilitiesSampling", func(t *testing.T) {
 		zeroIsSafe(t, new(ClientCapabilitiesSampling), (*ClientCapabilitiesSampling)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryClientCapabilitiesSampling(t, depth)
+			v := drawClientCapabilitiesSampling(t, depth)
 			roundTrip(t, &v, new(ClientCapabilitiesSampling))
 		})
 	})
 	t.Run("ClientCapabilitiesTasks", func(t *testing.T) {
 		zeroIsSafe(t, new(ClientCapabilitiesTasks), (*ClientCapabilitiesTasks)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryClientCapabilitiesTasks(t, depth)
+			v := drawClientCapabilitiesTasks(t, depth)
 			roundTrip(t, &v, new(ClientCapabilitiesTasks))
 		})
 	})
 	t.Run("ClientCapabilitiesTasksRequests", func(t *testing.T) {
 		zeroIsSafe(t, new(ClientCapabilitiesTasksRequests), (*ClientCapabilitiesTasksRequests)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryClientCapabilitiesTasksRequests(t, depth)
+			v := drawClientCapabilitiesTasksRequests(t, depth)
 			roundTrip(t, &v, new(ClientCapabilitiesTasksRequests))
 		})
 	})
 	t.Run("ClientCapabilitiesTasksRequestsElicitation", func(t *testing.T) {
 		zeroIsSafe(t, new(ClientCapabilitiesTasksRequestsElicitation), (*ClientCapabilitiesTasksRequestsElicitation)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryClientCapabilitiesTasksRequestsElicitation(t, depth)
+			v := drawClientCapabilitiesTasksRequestsElicitation(t, depth)
 			roundTrip(t, &v, new(ClientCapabilitiesTasksRequestsElicitation))
 		})
 	})
 	t.Run("ClientCapabilitiesTasksRequestsSampling", func(t *testing.T) {
 		zeroIsSafe(t, new(ClientCapabilitiesTasksRequestsSampling), (*ClientCapabilitiesTasksRequestsSampling)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryClientCapabilitiesTasksRequestsSampling(t, depth)
+			v := drawClientCapabilitiesTasksRequestsSampling(t, depth)
 			roundTrip(t, &v, new(ClientCapabilitiesTasksRequestsSampling))
 		})
 	})
 	t.Run("CompleteParams", func(t *testing.T) {
 		zeroIsSafe(t, new(CompleteParams), (*CompleteParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCompleteParams(t, depth)
+			v := drawCompleteParams(t, depth)
 			roundTrip(t, &v, new(CompleteParams))
 		})
 	})
 	t.Run("CompleteResult", func(t *testing.T) {
 		zeroIsSafe(t, new(CompleteResult), (*CompleteResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCompleteResult(t, depth)
+			v := drawCompleteResult(t, depth)
 			roundTrip(t, &v, new(CompleteResult))
 		})
 	})
 	t.Run("Completion", func(t *testing.T) {
 		zeroIsSafe(t, new(Completion), (*Completion)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCompletion(t, depth)
+			v := drawCompletion(t, depth)
 			roundTrip(t, &v, new(Completion))
 		})
 	})
 	t.Run("CompletionArgument", func(t *testing.T) {
 		zeroIsSafe(t, new(CompletionArgument), (*CompletionArgument)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCompletionArgument(t, depth)
+			v := drawCompletionArgument(t, depth)
 			roundTrip(t, &v, new(CompletionArgument))
 		})
 	})
 	t.Run("CompletionContext", func(t *testing.T) {
 		zeroIsSafe(t, new(CompletionContext), (*CompletionContext)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCompletionContext(t, depth)
+			v := drawCompletionContext(t, depth)
 			roundTrip(t, &v, new(CompletionContext))
 		})
 	})
 	t.Run("CreateMessageParams", func(t *testing.T) {
 		zeroIsSafe(t, new(CreateMessageParams), (*CreateMessageParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCreateMessageParams(t, depth)
+			v := drawCreateMessageParams(t, depth)
 			roundTrip(t, &v, new(CreateMessageParams))
 		})
 	})
 	t.Run("CreateMessageResult", func(t *testing.T) {
 		zeroIsSafe(t, new(CreateMessageResult), (*CreateMessageResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCreateMessageResult(t, depth)
+			v := drawCreateMessageResult(t, depth)
 			roundTrip(t, &v, new(CreateMessageResult))
 		})
 	})
 	t.Run("CreateTaskResult", func(t *testing.T) {
 		zeroIsSafe(t, new(CreateTaskResult), (*CreateTaskResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryCreateTaskResult(t, depth)
+			v := drawCreateTaskResult(t, depth)
 			roundTrip(t, &v, new(CreateTaskResult))
 		})
 	})
 	t.Run("ElicitFormParams", func(t *testing.T) {
 		zeroIsSafe(t, new(ElicitFormParams), (*ElicitFormParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryElicitFormParams(t, depth)
+			v := drawElicitFormParams(t, depth)
 			roundTrip(t, &v, new(ElicitFormParams))
 		})
 	})
 	t.Run("ElicitResult", func(t *testing.T) {
 		zeroIsSafe(t, new(ElicitResult), (*ElicitResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryElicitResult(t, depth)
+			v := drawElicitResult(t, depth)
 			roundTrip(t, &v, new(ElicitResult))
 		})
 	})
 	t.Run("ElicitSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(ElicitSchema), (*ElicitSchema)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryElicitSchema(t, depth)
+			v := drawElicitSchema(t, depth)
 			roundTrip(t, &v, new(ElicitSchema))
 		})
 	})
 	t.Run("ElicitURLParams", func(t *testing.T) {
 		zeroIsSafe(t, new(ElicitURLParams), (*ElicitURLParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryElicitURLParams(t, depth)
+			v := drawElicitURLParams(t, depth)
 			roundTrip(t, &v, new(ElicitURLParams))
 		})
 	})
 	t.Run("ElicitationCompleteParams", func(t *testing.T) {
 		zeroIsSafe(t, new(ElicitationCompleteParams), (*ElicitationCompleteParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryElicitationCompleteParams(t, depth)
+			v := drawElicitationCompleteParams(t, depth)
 			roundTrip(t, &v, new(ElicitationCompleteParams))
 		})
 	})
 	t.Run("EmbeddedResource", func(t *testing.T) {
 		zeroIsSafe(t, new(EmbeddedResource), (*EmbeddedResource)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryEmbeddedResource(t, depth)
+			v := drawEmbeddedResource(t, depth)
 			roundTrip(t, &v, new(EmbeddedResource))
 		})
 	})
 	t.Run("EnumOption", func(t *testing.T) {
 		zeroIsSafe(t, new(EnumOption), (*EnumOption)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryEnumOption(t, depth)
+			v := drawEnumOption(t, depth)
 			roundTrip(t, &v, new(EnumOption))
 		})
 	})
 	t.Run("GetPromptParams", func(t *testing.T) {
 		zeroIsSafe(t, new(GetPromptParams), (*GetPromptParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryGetPromptParams(t, depth)
+			v := drawGetPromptParams(t, depth)
 			roundTrip(t, &v, new(GetPromptParams))
 		})
 	})
 	t.Run("GetPromptResult", func(t *testing.T) {
 		zeroIsSafe(t, new(GetPromptResult), (*GetPromptResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryGetPromptResult(t, depth)
+			v := drawGetPromptResult(t, depth)
 			roundTrip(t, &v, new(GetPromptResult))
 		})
 	})
 	t.Run("GetTaskPayloadResult", func(t *testing.T) {
 		zeroIsSafe(t, new(GetTaskPayloadResult), (*GetTaskPayloadResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryGetTaskPayloadResult(t, depth)
+			v := drawGetTaskPayloadResult(t, depth)
 			roundTrip(t, &v, new(GetTaskPayloadResult))
 		})
 	})
 	t.Run("GetTaskResult", func(t *testing.T) {
 		zeroIsSafe(t, new(GetTaskResult), (*GetTaskResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryGetTaskResult(t, depth)
+			v := drawGetTaskResult(t, depth)
 			roundTrip(t, &v, new(GetTaskResult))
 		})
 	})
 	t.Run("Icon", func(t *testing.T) {
 		zeroIsSafe(t, new(Icon), (*Icon)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryIcon(t, depth)
+			v := drawIcon(t, depth)
 			roundTrip(t, &v, new(Icon))
 		})
 	})
 	t.Run("ImageContent", func(t *testing.T) {
 		zeroIsSafe(t, new(ImageContent), (*ImageContent)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryImageContent(t, depth)
+			v := drawImageContent(t, depth)
 			roundTrip(t, &v, new(ImageContent))
 		})
 	})
 	t.Run("Implementation", func(t *testing.T) {
 		zeroIsSafe(t, new(Implementation), (*Implementation)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryImplementation(t, depth)
+			v := drawImplementation(t, depth)
 			roundTrip(t, &v, new(Implementation))
 		})
 	})
 	t.Run("InitializeParams", func(t *testing.T) {
 		zeroIsSafe(t, new(InitializeParams), (*InitializeParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryInitializeParams(t, depth)
+			v := drawInitializeParams(t, depth)
 			roundTrip(t, &v, new(InitializeParams))
 		})
 	})
 	t.Run("InitializeResult", func(t *testing.T) {
 		zeroIsSafe(t, new(InitializeResult), (*InitializeResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryInitializeResult(t, depth)
+			v := drawInitializeResult(t, depth)
 			roundTrip(t, &v, new(InitializeResult))
 		})
 	})
 	t.Run("LegacyTitledEnumSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(LegacyTitledEnumSchema), (*LegacyTitledEnumSchema)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryLegacyTitledEnumSchema(t, depth)
+			v := drawLegacyTitledEnumSchema(t, depth)
 			roundTrip(t, &v, new(LegacyTitledEnumSchema))
 		})
 	})
 	t.Run("ListChangedCapability", func(t *testing.T) {
 		zeroIsSafe(t, new(ListChangedCapability), (*ListChangedCapability)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryListChangedCapability(t, depth)
+			v := drawListChangedCapability(t, depth)
 			roundTrip(t, &v, new(ListChangedCapability))
 		})
 	})
 	t.Run("ListPromptsResult", func(t *testing.T) {
 		zeroIsSafe(t, new(ListPromptsResult), (*ListPromptsResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryListPromptsResult(t, depth)
+			v := drawListPromptsResult(t, depth)
 			roundTrip(t, &v, new(ListPromptsResult))
 		})
 	})
 	t.Run("ListResourceTemplatesResult", func(t *testing.T) {
 		zeroIsSafe(t, new(ListResourceTemplatesResult), (*ListResourceTemplatesResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryListResourceTemplatesResult(t, depth)
+			v := drawListResourceTemplatesResult(t, depth)
 			roundTrip(t, &v, new(ListResourceTemplatesResult))
 		})
 	})
 	t.Run("ListResourcesResult", func(t *testing.T) {
 		zeroIsSafe(t, new(ListResourcesResult), (*ListResourcesResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryListResourcesResult(t, depth)
+			v := drawListResourcesResult(t, depth)
 			roundTrip(t, &v, new(ListResourcesResult))
 		})
 	})
 	t.Run("ListRootsResult", func(t *testing.T) {
 		zeroIsSafe(t, new(ListRootsResult), (*ListRootsResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryListRootsResult(t, depth)
+			v := drawListRootsResult(t, depth)
 			roundTrip(t, &v, new(ListRootsResult))
 		})
 	})
 	t.Run("ListTasksResult", func(t *testing.T) {
 		zeroIsSafe(t, new(ListTasksResult), (*ListTasksResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryListTasksResult(t, depth)
+			v := drawListTasksResult(t, depth)
 			roundTrip(t, &v, new(ListTasksResult))
 		})
 	})
 	t.Run("ListToolsResult", func(t *testing.T) {
 		zeroIsSafe(t, new(ListToolsResult), (*ListToolsResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryListToolsResult(t, depth)
+			v := drawListToolsResult(t, depth)
 			roundTrip(t, &v, new(ListToolsResult))
 		})
 	})
 	t.Run("LoggingMessageParams", func(t *testing.T) {
 		zeroIsSafe(t, new(LoggingMessageParams), (*LoggingMessageParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryLoggingMessageParams(t, depth)
+			v := drawLoggingMessageParams(t, depth)
 			roundTrip(t, &v, new(LoggingMessageParams))
 		})
 	})
 	t.Run("ModelHint", func(t *testing.T) {
 		zeroIsSafe(t, new(ModelHint), (*ModelHint)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryModelHint(t, depth)
+			v := drawModelHint(t, depth)
 			roundTrip(t, &v, new(ModelHint))
 		})
 	})
 	t.Run("ModelPreferences", func(t *testing.T) {
 		zeroIsSafe(t, new(ModelPreferences), (*ModelPreferences)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryModelPreferences(t, depth)
+			v := drawModelPreferences(t, depth)
 			roundTrip(t, &v, new(ModelPreferences))
 		})
 	})
 	t.Run("NotificationParams", func(t *testing.T) {
 		zeroIsSafe(t, new(NotificationParams), (*NotificationParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryNotificationParams(t, depth)
+			v := drawNotificationParams(t, depth)
 			roundTrip(t, &v, new(NotificationParams))
 		})
 	})
 	t.Run("NumberSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(NumberSchema), (*NumberSchema)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryNumberSchema(t, depth)
+			v := drawNumberSchema(t, depth)
 			roundTrip(t, &v, new(NumberSchema))
 		})
 	})
 	t.Run("PaginatedParams", func(t *testing.T) {
 		zeroIsSafe(t, new(PaginatedParams), (*PaginatedParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryPaginatedParams(t, depth)
+			v := drawPaginatedParams(t, depth)
 			roundTrip(t, &v, new(PaginatedParams))
 		})
 	})
 	t.Run("ProgressParams", func(t *testing.T) {
 		zeroIsSafe(t, new(ProgressParams), (*ProgressParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryProgressParams(t, depth)
+			v := drawProgressParams(t, depth)
 			roundTrip(t, &v, new(ProgressParams))
 		})
 	})
 	t.Run("Prompt", func(t *testing.T) {
 		zeroIsSafe(t, new(Prompt), (*Prompt)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryPrompt(t, depth)
+			v := drawPrompt(t, depth)
 			roundTrip(t, &v, new(Prompt))
 		})
 	})
 	t.Run("PromptArgument", func(t *testing.T) {
 		zeroIsSafe(t, new(PromptArgument), (*PromptArgument)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryPromptArgument(t, depth)
+			v := drawPromptArgument(t, depth)
 			roundTrip(t, &v, new(PromptArgument))
 		})
 	})
 	t.Run("PromptMessage", func(t *testing.T) {
 		zeroIsSafe(t, new(PromptMessage), (*PromptMessage)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryPromptMessage(t, depth)
+			v := drawPromptMessage(t, depth)
 			roundTrip(t, &v, new(PromptMessage))
 		})
 	})
 	t.Run("PromptReference", func(t *testing.T) {
 		zeroIsSafe(t, new(PromptReference), (*PromptReference)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryPromptReference(t, depth)
+			v := drawPromptReference(t, depth)
 			roundTrip(t, &v, new(PromptReference))
 		})
 	})
 	t.Run("ReadResourceParams", func(t *testing.T) {
 		zeroIsSafe(t, new(ReadResourceParams), (*ReadResourceParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryReadResourceParams(t, depth)
+			v := drawReadResourceParams(t, depth)
 			roundTrip(t, &v, new(ReadResourceParams))
 		})
 	})
 	t.Run("ReadResourceResult", func(t *testing.T) {
 		zeroIsSafe(t, new(ReadResourceResult), (*ReadResourceResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryReadResourceResult(t, depth)
+			v := drawReadResourceResult(t, depth)
 			roundTrip(t, &v, new(ReadResourceResult))
 		})
 	})
 	t.Run("RelatedTaskMetadata", func(t *testing.T) {
 		zeroIsSafe(t, new(RelatedTaskMetadata), (*RelatedTaskMetadata)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryRelatedTaskMetadata(t, depth)
+			v := drawRelatedTaskMetadata(t, depth)
 			roundTrip(t, &v, new(RelatedTaskMetadata))
 		})
 	})
 	t.Run("RequestMeta", func(t *testing.T) {
 		zeroIsSafe(t, new(RequestMeta), (*RequestMeta)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryRequestMeta(t, depth)
+			v := drawRequestMeta(t, depth)
 			roundTrip(t, &v, new(RequestMeta))
 		})
 	})
 	t.Run("RequestParams", func(t *testing.T) {
 		zeroIsSafe(t, new(RequestParams), (*RequestParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryRequestParams(t, depth)
+			v := drawRequestParams(t, depth)
 			roundTrip(t, &v, new(RequestParams))
 		})
 	})
 	t.Run("Resource", func(t *testing.T) {
 		zeroIsSafe(t, new(Resource), (*Resource)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryResource(t, depth)
+			v := drawResource(t, depth)
 			roundTrip(t, &v, new(Resource))
 		})
 	})
 	t.Run("ResourceLink", func(t *testing.T) {
 		zeroIsSafe(t, new(ResourceLink), (*ResourceLink)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryResourceLink(t, depth)
+			v := drawResourceLink(t, depth)
 			roundTrip(t, &v, new(ResourceLink))
 		})
 	})
 	t.Run("ResourceTemplate", func(t *testing.T) {
 		zeroIsSafe(t, new(ResourceTemplate), (*ResourceTemplate)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryResourceTemplate(t, depth)
+			v := drawResourceTemplate(t, depth)
 			roundTrip(t, &v, new(ResourceTemplate))
 		})
 	})
 	t.Run("ResourceTemplateReference", func(t *testing.T) {
 		zeroIsSafe(t, new(ResourceTemplateReference), (*ResourceTemplateReference)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryResourceTemplateReference(t, depth)
+			v := drawResourceTemplateReference(t, depth)
 			roundTrip(t, &v, new(ResourceTemplateReference))
 		})
 	})
 	t.Run("ResourceUpdatedParams", func(t *testing.T) {
 		zeroIsSafe(t, new(ResourceUpdatedParams), (*ResourceUpdatedParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryResourceUpdatedParams(t, depth)
+			v := drawResourceUpdatedParams(t, depth)
 			roundTrip(t, &v, new(ResourceUpdatedParams))
 		})
 	})
 	t.Run("Result", func(t *testing.T) {
 		zeroIsSafe(t, new(Result), (*Result)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryResult(t, depth)
+			v := drawResult(t, depth)
 			roundTrip(t, &v, new(Result))
 		})
 	})
 	t.Run("Root", func(t *testing.T) {
 		zeroIsSafe(t, new(Root), (*Root)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryRoot(t, depth)
+			v := drawRoot(t, depth)
 			roundTrip(t, &v, new(Root))
 		})
 	})
 	t.Run("SamplingMessage", func(t *testing.T) {
 		zeroIsSafe(t, new(SamplingMessage), (*SamplingMessage)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitrarySamplingMessage(t, depth)
+			v := drawSamplingMessage(t, depth)
 			roundTrip(t, &v, new(SamplingMessage))
 		})
 	})
 	t.Run("ServerCapabilities", func(t *testing.T) {
 		zeroIsSafe(t, new(ServerCapabilities), (*ServerCapabilities)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryServerCapabilities(t, depth)
+			v := drawServerCapabilities(t, depth)
 			roundTrip(t, &v, new(ServerCapabilities))
 		})
 	})
 	t.Run("ServerCapabilitiesResources", func(t *testing.T) {
 		zeroIsSafe(t, new(ServerCapabilitiesResources), (*ServerCapabilitiesResources)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryServerCapabilitiesResources(t, depth)
+			v := drawServerCapabilitiesResources(t, depth)
 			roundTrip(t, &v, new(ServerCapabilitiesResources))
 		})
 	})
 	t.Run("ServerCapabilitiesTasks", func(t *testing.T) {
 		zeroIsSafe(t, new(ServerCapabilitiesTasks), (*ServerCapabilitiesTasks)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryServerCapabilitiesTasks(t, depth)
+			v := drawServerCapabilitiesTasks(t, depth)
 			roundTrip(t, &v, new(ServerCapabilitiesTasks))
 		})
 	})
 	t.Run("ServerCapabilitiesTasksRequests", func(t *testing.T) {
 		zeroIsSafe(t, new(ServerCapabilitiesTasksRequests), (*ServerCapabilitiesTasksRequests)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryServerCapabilitiesTasksRequests(t, depth)
+			v := drawServerCapabilitiesTasksRequests(t, depth)
 			roundTrip(t, &v, new(ServerCapabilitiesTasksRequests))
 		})
 	})
 	t.Run("ServerCapabilitiesTasksRequestsTools", func(t *testing.T) {
 		zeroIsSafe(t, new(ServerCapabilitiesTasksRequestsTools), (*ServerCapabilitiesTasksRequestsTools)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryServerCapabilitiesTasksRequestsTools(t, depth)
+			v := drawServerCapabilitiesTasksRequestsTools(t, depth)
 			roundTrip(t, &v, new(ServerCapabilitiesTasksRequestsTools))
 		})
 	})
 	t.Run("SetLevelParams", func(t *testing.T) {
 		zeroIsSafe(t, new(SetLevelParams), (*SetLevelParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitrarySetLevelParams(t, depth)
+			v := drawSetLevelParams(t, depth)
 			roundTrip(t, &v, new(SetLevelParams))
 		})
 	})
 	t.Run("StringSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(StringSchema), (*StringSchema)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryStringSchema(t, depth)
+			v := drawStringSchema(t, depth)
 			roundTrip(t, &v, new(StringSchema))
 		})
 	})
 	t.Run("SubscribeParams", func(t *testing.T) {
 		zeroIsSafe(t, new(SubscribeParams), (*SubscribeParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitrarySubscribeParams(t, depth)
+			v := drawSubscribeParams(t, depth)
 			roundTrip(t, &v, new(SubscribeParams))
 		})
 	})
 	t.Run("Task", func(t *testing.T) {
 		zeroIsSafe(t, new(Task), (*Task)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTask(t, depth)
+			v := drawTask(t, depth)
 			roundTrip(t, &v, new(Task))
 		})
 	})
 	t.Run("TaskIDParams", func(t *testing.T) {
 		zeroIsSafe(t, new(TaskIDParams), (*TaskIDParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTaskIDParams(t, depth)
+			v := drawTaskIDParams(t, depth)
 			roundTrip(t, &v, new(TaskIDParams))
 		})
 	})
 	t.Run("TaskMetadata", func(t *testing.T) {
 		zeroIsSafe(t, new(TaskMetadata), (*TaskMetadata)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTaskMetadata(t, depth)
+			v := drawTaskMetadata(t, depth)
 			roundTrip(t, &v, new(TaskMetadata))
 		})
 	})
 	t.Run("TaskStatusParams", func(t *testing.T) {
 		zeroIsSafe(t, new(TaskStatusParams), (*TaskStatusParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTaskStatusParams(t, depth)
+			v := drawTaskStatusParams(t, depth)
 			roundTrip(t, &v, new(TaskStatusParams))
 		})
 	})
 	t.Run("TextContent", func(t *testing.T) {
 		zeroIsSafe(t, new(TextContent), (*TextContent)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTextContent(t, depth)
+			v := drawTextContent(t, depth)
 			roundTrip(t, &v, new(TextContent))
 		})
 	})
 	t.Run("TextResourceContents", func(t *testing.T) {
 		zeroIsSafe(t, new(TextResourceContents), (*TextResourceContents)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTextResourceContents(t, depth)
+			v := drawTextResourceContents(t, depth)
 			roundTrip(t, &v, new(TextResourceContents))
 		})
 	})
 	t.Run("TitledMultiSelectEnumSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(TitledMultiSelectEnumSchema), (*TitledMultiSelectEnumSchema)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTitledMultiSelectEnumSchema(t, depth)
+			v := drawTitledMultiSelectEnumSchema(t, depth)
 			roundTrip(t, &v, new(TitledMultiSelectEnumSchema))
 		})
 	})
 	t.Run("TitledMultiSelectEnumSchemaItems", func(t *testing.T) {
 		zeroIsSafe(t, new(TitledMultiSelectEnumSchemaItems), (*TitledMultiSelectEnumSchemaItems)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTitledMultiSelectEnumSchemaItems(t, depth)
+			v := drawTitledMultiSelectEnumSchemaItems(t, depth)
 			roundTrip(t, &v, new(TitledMultiSelectEnumSchemaItems))
 		})
 	})
 	t.Run("TitledSingleSelectEnumSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(TitledSingleSelectEnumSchema), (*TitledSingleSelectEnumSchema)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTitledSingleSelectEnumSchema(t, depth)
+			v := drawTitledSingleSelectEnumSchema(t, depth)
 			roundTrip(t, &v, new(TitledSingleSelectEnumSchema))
 		})
 	})
 	t.Run("Tool", func(t *testing.T) {
 		zeroIsSafe(t, new(Tool), (*Tool)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryTool(t, depth)
+			v := drawTool(t, depth)
 			roundTrip(t, &v, new(Tool))
 		})
 	})
 	t.Run("ToolAnnotations", func(t *testing.T) {
 		zeroIsSafe(t, new(ToolAnnotations), (*ToolAnnotations)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryToolAnnotations(t, depth)
+			v := drawToolAnnotations(t, depth)
 			roundTrip(t, &v, new(ToolAnnotations))
 		})
 	})
 	t.Run("ToolChoice", func(t *testing.T) {
 		zeroIsSafe(t, new(ToolChoice), (*ToolChoice)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryToolChoice(t, depth)
+			v := drawToolChoice(t, depth)
 			roundTrip(t, &v, new(ToolChoice))
 		})
 	})
 	t.Run("ToolExecution", func(t *testing.T) {
 		zeroIsSafe(t, new(ToolExecution), (*ToolExecution)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryToolExecution(t, depth)
+			v := drawToolExecution(t, depth)
 			roundTrip(t, &v, new(ToolExecution))
 		})
 	})
 	t.Run("ToolResultContent", func(t *testing.T) {
 		zeroIsSafe(t, new(ToolResultContent), (*ToolResultContent)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryToolResultContent(t, depth)
+			v := drawToolResultContent(t, depth)
 			roundTrip(t, &v, new(ToolResultContent))
 		})
 	})
 	t.Run("ToolUseContent", func(t *testing.T) {
 		zeroIsSafe(t, new(ToolUseContent), (*ToolUseContent)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryToolUseContent(t, depth)
+			v := drawToolUseContent(t, depth)
 			roundTrip(t, &v, new(ToolUseContent))
 		})
 	})
 	t.Run("URLElicitationRequiredData", func(t *testing.T) {
 		zeroIsSafe(t, new(URLElicitationRequiredData), (*URLElicitationRequiredData)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryURLElicitationRequiredData(t, depth)
+			v := drawURLElicitationRequiredData(t, depth)
 			roundTrip(t, &v, new(URLElicitationRequiredData))
 		})
 	})
 	t.Run("UnsubscribeParams", func(t *testing.T) {
 		zeroIsSafe(t, new(UnsubscribeParams), (*UnsubscribeParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryUnsubscribeParams(t, depth)
+			v := drawUnsubscribeParams(t, depth)
 			roundTrip(t, &v, new(UnsubscribeParams))
 		})
 	})
 	t.Run("UntitledMultiSelectEnumSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(UntitledMultiSelectEnumSchema), (*UntitledMultiSelectEnumSchema)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryUntitledMultiSelectEnumSchema(t, depth)
+			v := drawUntitledMultiSelectEnumSchema(t, depth)
 			roundTrip(t, &v, new(UntitledMultiSelectEnumSchema))
 		})
 	})
 	t.Run("UntitledMultiSelectEnumSchemaItems", func(t *testing.T) {
 		zeroIsSafe(t, new(UntitledMultiSelectEnumSchemaItems), (*UntitledMultiSelectEnumSchemaItems)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryUntitledMultiSelectEnumSchemaItems(t, depth)
+			v := drawUntitledMultiSelectEnumSchemaItems(t, depth)
 			roundTrip(t, &v, new(UntitledMultiSelectEnumSchemaItems))
 		})
 	})
 	t.Run("UntitledSingleSelectEnumSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(UntitledSingleSelectEnumSchema), (*UntitledSingleSelectEnumSchema)(nil))
 		rapid.Check(t, func(t *rapid.T) {
-			v := arbitraryUntitledSingleSelectEnumSchema(t, depth)
+			v := drawUntitledSingleSelectEnumSchema(t, depth)
 			roundTrip(t, &v, new(UntitledSingleSelectEnumSchema))
 		})
 	})
 }
 
-func arbitraryAnnotations(t *rapid.T, depth int) Annotations {
+func drawAnnotations(t *rapid.T, depth int) Annotations {
 	var v Annotations
 	if maybe(t, depth) {
 		v.Audience = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Role {
-			return arbitraryRole(t, depth-1)
+			return drawRole(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -722,12 +723,12 @@ func arbitraryAnnotations(t *rapid.T, depth int) Annotations {
 	return v
 }
 
-func arbitraryAudioContent(t *rapid.T, depth int) AudioContent {
+func drawAudioContent(t *rapid.T, depth int) AudioContent {
 	var v AudioContent
 	v.MIMEType = arbitraryText(t)
 	v.Data = arbitraryBase64(t)
 	if maybe(t, depth) {
-		v.Annotations = new(arbitraryAnnotations(t, depth-1))
+		v.Annotations = new(drawAnnotations(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -736,7 +737,7 @@ func arbitraryAudioContent(t *rapid.T, depth int) AudioContent {
 	return v
 }
 
-func arbitraryBlobResourceContents(t *rapid.T, depth int) BlobResourceContents {
+func drawBlobResourceContents(t *rapid.T, depth int) BlobResourceContents {
 	var v BlobResourceContents
 	v.URI = arbitraryURI(t)
 	v.Blob = arbitraryBase64(t)
@@ -750,7 +751,7 @@ func arbitraryBlobResourceContents(t *rapid.T, depth int) BlobResourceContents {
 	return v
 }
 
-func arbitraryBooleanSchema(t *rapid.T, depth int) BooleanSchema {
+func drawBooleanSchema(t *rapid.T, depth int) BooleanSchema {
 	var v BooleanSchema
 	if maybe(t, depth) {
 		v.Default = new(rapid.Bool().Draw(t, "value"))
@@ -765,26 +766,26 @@ func arbitraryBooleanSchema(t *rapid.T, depth int) BooleanSchema {
 	return v
 }
 
-func arbitraryCallToolParams(t *rapid.T, depth int) CallToolParams {
+func drawCallToolParams(t *rapid.T, depth int) CallToolParams {
 	var v CallToolParams
 	v.Name = arbitraryText(t)
 	if maybe(t, depth) {
 		v.Arguments = arbitraryRawObject(t)
 	}
 	if maybe(t, depth) {
-		v.Task = new(arbitraryTaskMetadata(t, depth-1))
+		v.Task = new(drawTaskMetadata(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryCallToolResult(t *rapid.T, depth int) CallToolResult {
+func drawCallToolResult(t *rapid.T, depth int) CallToolResult {
 	var v CallToolResult
 	v.Content = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) ContentBlock {
-		return arbitraryContentBlock(t, depth-1)
+		return drawContentBlock(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.IsError = rapid.Bool().Draw(t, "value")
@@ -799,11 +800,11 @@ func arbitraryCallToolResult(t *rapid.T, depth int) CallToolResult {
 	return v
 }
 
-func arbitraryCancelTaskResult(t *rapid.T, depth int) CancelTaskResult {
+func drawCancelTaskResult(t *rapid.T, depth int) CancelTaskResult {
 	var v CancelTaskResult
 	v.CreatedAt = arbitraryText(t)
 	v.LastUpdatedAt = arbitraryText(t)
-	v.Status = arbitraryTaskStatus(t, depth-1)
+	v.Status = drawTaskStatus(t, depth-1)
 	v.TaskID = arbitraryText(t)
 	if maybe(t, depth) {
 		v.TTL = new(rapid.Int64().Draw(t, "value"))
@@ -821,7 +822,7 @@ func arbitraryCancelTaskResult(t *rapid.T, depth int) CancelTaskResult {
 	return v
 }
 
-func arbitraryCancelledParams(t *rapid.T, depth int) CancelledParams {
+func drawCancelledParams(t *rapid.T, depth int) CancelledParams {
 	var v CancelledParams
 	if maybe(t, depth) {
 		v.Reason = arbitraryText(t)
@@ -836,10 +837,10 @@ func arbitraryCancelledParams(t *rapid.T, depth int) CancelledParams {
 	return v
 }
 
-func arbitraryClientCapabilities(t *rapid.T, depth int) ClientCapabilities {
+func drawClientCapabilities(t *rapid.T, depth int) ClientCapabilities {
 	var v ClientCapabilities
 	if maybe(t, depth) {
-		v.Elicitation = new(arbitraryClientCapabilitiesElicitation(t, depth-1))
+		v.Elicitation = new(drawClientCapabilitiesElicitation(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Experimental = mapOf(t, depth, func(t *rapid.T, depth int) wire.Raw {
@@ -847,19 +848,19 @@ func arbitraryClientCapabilities(t *rapid.T, depth int) ClientCapabilities {
 		})
 	}
 	if maybe(t, depth) {
-		v.Roots = new(arbitraryListChangedCapability(t, depth-1))
+		v.Roots = new(drawListChangedCapability(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Sampling = new(arbitraryClientCapabilitiesSampling(t, depth-1))
+		v.Sampling = new(drawClientCapabilitiesSampling(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Tasks = new(arbitraryClientCapabilitiesTasks(t, depth-1))
+		v.Tasks = new(drawClientCapabilitiesTasks(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryClientCapabilitiesElicitation(t *rapid.T, depth int) ClientCapabilitiesElicitation {
+func drawClientCapabilitiesElicitation(t *rapid.T, depth int) ClientCapabilitiesElicitation {
 	var v ClientCapabilitiesElicitation
 	if maybe(t, depth) {
 		v.Form = arbitraryRawObject(t)
@@ -871,7 +872,7 @@ func arbitraryClientCapabilitiesElicitation(t *rapid.T, depth int) ClientCapabil
 	return v
 }
 
-func arbitraryClientCapabilitiesSampling(t *rapid.T, depth int) ClientCapabilitiesSampling {
+func drawClientCapabilitiesSampling(t *rapid.T, depth int) ClientCapabilitiesSampling {
 	var v ClientCapabilitiesSampling
 	if maybe(t, depth) {
 		v.Context = arbitraryRawObject(t)
@@ -883,7 +884,7 @@ func arbitraryClientCapabilitiesSampling(t *rapid.T, depth int) ClientCapabiliti
 	return v
 }
 
-func arbitraryClientCapabilitiesTasks(t *rapid.T, depth int) ClientCapabilitiesTasks {
+func drawClientCapabilitiesTasks(t *rapid.T, depth int) ClientCapabilitiesTasks {
 	var v ClientCapabilitiesTasks
 	if maybe(t, depth) {
 		v.Cancel = arbitraryRawObject(t)
@@ -892,25 +893,25 @@ func arbitraryClientCapabilitiesTasks(t *rapid.T, depth int) ClientCapabilitiesT
 		v.List = arbitraryRawObject(t)
 	}
 	if maybe(t, depth) {
-		v.Requests = new(arbitraryClientCapabilitiesTasksRequests(t, depth-1))
+		v.Requests = new(drawClientCapabilitiesTasksRequests(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryClientCapabilitiesTasksRequests(t *rapid.T, depth int) ClientCapabilitiesTasksRequests {
+func drawClientCapabilitiesTasksRequests(t *rapid.T, depth int) ClientCapabilitiesTasksRequests {
 	var v ClientCapabilitiesTasksRequests
 	if maybe(t, depth) {
-		v.Elicitation = new(arbitraryClientCapabilitiesTasksRequestsElicitation(t, depth-1))
+		v.Elicitation = new(drawClientCapabilitiesTasksRequestsElicitation(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Sampling = new(arbitraryClientCapabilitiesTasksRequestsSampling(t, depth-1))
+		v.Sampling = new(drawClientCapabilitiesTasksRequestsSampling(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryClientCapabilitiesTasksRequestsElicitation(t *rapid.T, depth int) ClientCapabilitiesTasksRequestsElicitation {
+func drawClientCapabilitiesTasksRequestsElicitation(t *rapid.T, depth int) ClientCapabilitiesTasksRequestsElicitation {
 	var v ClientCapabilitiesTasksRequestsElicitation
 	if maybe(t, depth) {
 		v.Create = arbitraryRawObject(t)
@@ -919,7 +920,7 @@ func arbitraryClientCapabilitiesTasksRequestsElicitation(t *rapid.T, depth int) 
 	return v
 }
 
-func arbitraryClientCapabilitiesTasksRequestsSampling(t *rapid.T, depth int) ClientCapabilitiesTasksRequestsSampling {
+func drawClientCapabilitiesTasksRequestsSampling(t *rapid.T, depth int) ClientCapabilitiesTasksRequestsSampling {
 	var v ClientCapabilitiesTasksRequestsSampling
 	if maybe(t, depth) {
 		v.CreateMessage = arbitraryRawObject(t)
@@ -928,23 +929,23 @@ func arbitraryClientCapabilitiesTasksRequestsSampling(t *rapid.T, depth int) Cli
 	return v
 }
 
-func arbitraryCompleteParams(t *rapid.T, depth int) CompleteParams {
+func drawCompleteParams(t *rapid.T, depth int) CompleteParams {
 	var v CompleteParams
-	v.Argument = arbitraryCompletionArgument(t, depth-1)
-	v.Ref = arbitraryCompletionReference(t, depth-1)
+	v.Argument = drawCompletionArgument(t, depth-1)
+	v.Ref = drawCompletionReference(t, depth-1)
 	if maybe(t, depth) {
-		v.Context = new(arbitraryCompletionContext(t, depth-1))
+		v.Context = new(drawCompletionContext(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryCompleteResult(t *rapid.T, depth int) CompleteResult {
+func drawCompleteResult(t *rapid.T, depth int) CompleteResult {
 	var v CompleteResult
-	v.Completion = arbitraryCompletion(t, depth-1)
+	v.Completion = drawCompletion(t, depth-1)
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
 	}
@@ -952,7 +953,7 @@ func arbitraryCompleteResult(t *rapid.T, depth int) CompleteResult {
 	return v
 }
 
-func arbitraryCompletion(t *rapid.T, depth int) Completion {
+func drawCompletion(t *rapid.T, depth int) Completion {
 	var v Completion
 	v.Values = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
 		return arbitraryText(t)
@@ -967,7 +968,7 @@ func arbitraryCompletion(t *rapid.T, depth int) Completion {
 	return v
 }
 
-func arbitraryCompletionArgument(t *rapid.T, depth int) CompletionArgument {
+func drawCompletionArgument(t *rapid.T, depth int) CompletionArgument {
 	var v CompletionArgument
 	v.Name = arbitraryText(t)
 	v.Value = arbitraryText(t)
@@ -975,7 +976,7 @@ func arbitraryCompletionArgument(t *rapid.T, depth int) CompletionArgument {
 	return v
 }
 
-func arbitraryCompletionContext(t *rapid.T, depth int) CompletionContext {
+func drawCompletionContext(t *rapid.T, depth int) CompletionContext {
 	var v CompletionContext
 	if maybe(t, depth) {
 		v.Arguments = mapOf(t, depth, func(t *rapid.T, depth int) string {
@@ -986,53 +987,53 @@ func arbitraryCompletionContext(t *rapid.T, depth int) CompletionContext {
 	return v
 }
 
-func arbitraryCompletionReference(t *rapid.T, depth int) CompletionReference {
+func drawCompletionReference(t *rapid.T, depth int) CompletionReference {
 	switch rapid.IntRange(0, 1).Draw(t, "branch") {
 	case 0:
-		v := arbitraryPromptReference(t, depth-1)
+		v := drawPromptReference(t, depth-1)
 		return &v
 	case 1:
-		v := arbitraryResourceTemplateReference(t, depth-1)
+		v := drawResourceTemplateReference(t, depth-1)
 		return &v
 	}
 	return &UnknownCompletionReference{Raw: wire.MustRaw("{\"type\":\"of a later revision\"}")}
 }
 
-func arbitraryContentBlock(t *rapid.T, depth int) ContentBlock {
+func drawContentBlock(t *rapid.T, depth int) ContentBlock {
 	switch rapid.IntRange(0, 4).Draw(t, "branch") {
 	case 0:
-		v := arbitraryTextContent(t, depth-1)
+		v := drawTextContent(t, depth-1)
 		return &v
 	case 1:
-		v := arbitraryImageContent(t, depth-1)
+		v := drawImageContent(t, depth-1)
 		return &v
 	case 2:
-		v := arbitraryAudioContent(t, depth-1)
+		v := drawAudioContent(t, depth-1)
 		return &v
 	case 3:
-		v := arbitraryResourceLink(t, depth-1)
+		v := drawResourceLink(t, depth-1)
 		return &v
 	case 4:
-		v := arbitraryEmbeddedResource(t, depth-1)
+		v := drawEmbeddedResource(t, depth-1)
 		return &v
 	}
 	return &UnknownContentBlock{Raw: wire.MustRaw("{\"type\":\"of a later revision\"}")}
 }
 
-func arbitraryCreateMessageParams(t *rapid.T, depth int) CreateMessageParams {
+func drawCreateMessageParams(t *rapid.T, depth int) CreateMessageParams {
 	var v CreateMessageParams
 	v.MaxTokens = rapid.Int64().Draw(t, "value")
 	v.Messages = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) SamplingMessage {
-		return arbitrarySamplingMessage(t, depth-1)
+		return drawSamplingMessage(t, depth-1)
 	})
 	if maybe(t, depth) {
-		v.IncludeContext = arbitraryIncludeContext(t, depth-1)
+		v.IncludeContext = drawIncludeContext(t, depth-1)
 	}
 	if maybe(t, depth) {
 		v.Metadata = arbitraryRawObject(t)
 	}
 	if maybe(t, depth) {
-		v.ModelPreferences = new(arbitraryModelPreferences(t, depth-1))
+		v.ModelPreferences = new(drawModelPreferences(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.StopSequences = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
@@ -1043,32 +1044,32 @@ func arbitraryCreateMessageParams(t *rapid.T, depth int) CreateMessageParams {
 		v.SystemPrompt = arbitraryText(t)
 	}
 	if maybe(t, depth) {
-		v.Task = new(arbitraryTaskMetadata(t, depth-1))
+		v.Task = new(drawTaskMetadata(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Temperature = new(arbitraryNumber(t))
 	}
 	if maybe(t, depth) {
-		v.ToolChoice = new(arbitraryToolChoice(t, depth-1))
+		v.ToolChoice = new(drawToolChoice(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Tools = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Tool {
-			return arbitraryTool(t, depth-1)
+			return drawTool(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryCreateMessageResult(t *rapid.T, depth int) CreateMessageResult {
+func drawCreateMessageResult(t *rapid.T, depth int) CreateMessageResult {
 	var v CreateMessageResult
 	v.Model = arbitraryText(t)
-	v.Role = arbitraryRole(t, depth-1)
+	v.Role = drawRole(t, depth-1)
 	v.Content = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) SamplingMessageContentBlock {
-		return arbitrarySamplingMessageContentBlock(t, depth-1)
+		return drawSamplingMessageContentBlock(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.StopReason = arbitraryText(t)
@@ -1080,9 +1081,9 @@ func arbitraryCreateMessageResult(t *rapid.T, depth int) CreateMessageResult {
 	return v
 }
 
-func arbitraryCreateTaskResult(t *rapid.T, depth int) CreateTaskResult {
+func drawCreateTaskResult(t *rapid.T, depth int) CreateTaskResult {
 	var v CreateTaskResult
-	v.Task = arbitraryTask(t, depth-1)
+	v.Task = drawTask(t, depth-1)
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
 	}
@@ -1090,42 +1091,42 @@ func arbitraryCreateTaskResult(t *rapid.T, depth int) CreateTaskResult {
 	return v
 }
 
-func arbitraryElicitAction(t *rapid.T, depth int) ElicitAction {
+func drawElicitAction(t *rapid.T, depth int) ElicitAction {
 	return rapid.SampledFrom([]ElicitAction{ElicitActionAccept, ElicitActionCancel, ElicitActionDecline}).Draw(t, "value")
 }
 
-func arbitraryElicitFormParams(t *rapid.T, depth int) ElicitFormParams {
+func drawElicitFormParams(t *rapid.T, depth int) ElicitFormParams {
 	var v ElicitFormParams
 	v.Message = arbitraryText(t)
-	v.RequestedSchema = arbitraryElicitSchema(t, depth-1)
+	v.RequestedSchema = drawElicitSchema(t, depth-1)
 	if maybe(t, depth) {
-		v.Task = new(arbitraryTaskMetadata(t, depth-1))
+		v.Task = new(drawTaskMetadata(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryElicitParams(t *rapid.T, depth int) ElicitParams {
+func drawElicitParams(t *rapid.T, depth int) ElicitParams {
 	switch rapid.IntRange(0, 1).Draw(t, "branch") {
 	case 0:
-		v := arbitraryElicitURLParams(t, depth-1)
+		v := drawElicitURLParams(t, depth-1)
 		return &v
 	case 1:
-		v := arbitraryElicitFormParams(t, depth-1)
+		v := drawElicitFormParams(t, depth-1)
 		return &v
 	}
 	return &UnknownElicitParams{Raw: wire.MustRaw("{\"mode\":\"of a later revision\"}")}
 }
 
-func arbitraryElicitResult(t *rapid.T, depth int) ElicitResult {
+func drawElicitResult(t *rapid.T, depth int) ElicitResult {
 	var v ElicitResult
-	v.Action = arbitraryElicitAction(t, depth-1)
+	v.Action = drawElicitAction(t, depth-1)
 	if maybe(t, depth) {
 		v.Content = mapOf(t, depth, func(t *rapid.T, depth int) ElicitValue {
-			return arbitraryElicitValue(t, depth-1)
+			return drawElicitValue(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -1135,10 +1136,10 @@ func arbitraryElicitResult(t *rapid.T, depth int) ElicitResult {
 	return v
 }
 
-func arbitraryElicitSchema(t *rapid.T, depth int) ElicitSchema {
+func drawElicitSchema(t *rapid.T, depth int) ElicitSchema {
 	var v ElicitSchema
 	v.Properties = entriesOf(t, depth, func(t *rapid.T, depth int) PrimitiveSchemaDefinition {
-		return arbitraryPrimitiveSchemaDefinition(t, depth-1)
+		return drawPrimitiveSchemaDefinition(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.Schema = arbitraryText(t)
@@ -1152,22 +1153,22 @@ func arbitraryElicitSchema(t *rapid.T, depth int) ElicitSchema {
 	return v
 }
 
-func arbitraryElicitURLParams(t *rapid.T, depth int) ElicitURLParams {
+func drawElicitURLParams(t *rapid.T, depth int) ElicitURLParams {
 	var v ElicitURLParams
 	v.ElicitationID = arbitraryText(t)
 	v.Message = arbitraryText(t)
 	v.URL = arbitraryURI(t)
 	if maybe(t, depth) {
-		v.Task = new(arbitraryTaskMetadata(t, depth-1))
+		v.Task = new(drawTaskMetadata(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryElicitValue(t *rapid.T, depth int) ElicitValue {
+func drawElicitValue(t *rapid.T, depth int) ElicitValue {
 	switch rapid.IntRange(0, 3).Draw(t, "branch") {
 	case 0:
 		return ElicitValueArray(listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
@@ -1183,18 +1184,18 @@ func arbitraryElicitValue(t *rapid.T, depth int) ElicitValue {
 	panic("no such branch")
 }
 
-func arbitraryElicitationCompleteParams(t *rapid.T, depth int) ElicitationCompleteParams {
+func drawElicitationCompleteParams(t *rapid.T, depth int) ElicitationCompleteParams {
 	var v ElicitationCompleteParams
 	v.ElicitationID = arbitraryText(t)
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryEmbeddedResource(t *rapid.T, depth int) EmbeddedResource {
+func drawEmbeddedResource(t *rapid.T, depth int) EmbeddedResource {
 	var v EmbeddedResource
-	v.Resource = arbitraryResourceContents(t, depth-1)
+	v.Resource = drawResourceContents(t, depth-1)
 	if maybe(t, depth) {
-		v.Annotations = new(arbitraryAnnotations(t, depth-1))
+		v.Annotations = new(drawAnnotations(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -1203,7 +1204,7 @@ func arbitraryEmbeddedResource(t *rapid.T, depth int) EmbeddedResource {
 	return v
 }
 
-func arbitraryEnumOption(t *rapid.T, depth int) EnumOption {
+func drawEnumOption(t *rapid.T, depth int) EnumOption {
 	var v EnumOption
 	v.Const = arbitraryText(t)
 	v.Title = arbitraryText(t)
@@ -1211,22 +1212,22 @@ func arbitraryEnumOption(t *rapid.T, depth int) EnumOption {
 	return v
 }
 
-func arbitraryEnumSchema(t *rapid.T, depth int) EnumSchema {
+func drawEnumSchema(t *rapid.T, depth int) EnumSchema {
 	switch rapid.IntRange(0, 4).Draw(t, "branch") {
 	case 0:
-		v := arbitraryUntitledSingleSelectEnumSchema(t, depth-1)
+		v := drawUntitledSingleSelectEnumSchema(t, depth-1)
 		return &v
 	case 1:
-		v := arbitraryTitledSingleSelectEnumSchema(t, depth-1)
+		v := drawTitledSingleSelectEnumSchema(t, depth-1)
 		return &v
 	case 2:
-		v := arbitraryUntitledMultiSelectEnumSchema(t, depth-1)
+		v := drawUntitledMultiSelectEnumSchema(t, depth-1)
 		return &v
 	case 3:
-		v := arbitraryTitledMultiSelectEnumSchema(t, depth-1)
+		v := drawTitledMultiSelectEnumSchema(t, depth-1)
 		return &v
 	case 4:
-		v := arbitraryLegacyTitledEnumSchema(t, depth-1)
+		v := drawLegacyTitledEnumSchema(t, depth-1)
 		v.EnumNames = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
 			return arbitraryText(t)
 		})
@@ -1235,7 +1236,7 @@ func arbitraryEnumSchema(t *rapid.T, depth int) EnumSchema {
 	return &UnknownEnumSchema{Raw: wire.MustRaw("{\"type\":\"of a later revision\"}")}
 }
 
-func arbitraryGetPromptParams(t *rapid.T, depth int) GetPromptParams {
+func drawGetPromptParams(t *rapid.T, depth int) GetPromptParams {
 	var v GetPromptParams
 	v.Name = arbitraryText(t)
 	if maybe(t, depth) {
@@ -1244,16 +1245,16 @@ func arbitraryGetPromptParams(t *rapid.T, depth int) GetPromptParams {
 		})
 	}
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryGetPromptResult(t *rapid.T, depth int) GetPromptResult {
+func drawGetPromptResult(t *rapid.T, depth int) GetPromptResult {
 	var v GetPromptResult
 	v.Messages = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) PromptMessage {
-		return arbitraryPromptMessage(t, depth-1)
+		return drawPromptMessage(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.Description = arbitraryText(t)
@@ -1265,7 +1266,7 @@ func arbitraryGetPromptResult(t *rapid.T, depth int) GetPromptResult {
 	return v
 }
 
-func arbitraryGetTaskPayloadResult(t *rapid.T, depth int) GetTaskPayloadResult {
+func drawGetTaskPayloadResult(t *rapid.T, depth int) GetTaskPayloadResult {
 	var v GetTaskPayloadResult
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -1274,11 +1275,11 @@ func arbitraryGetTaskPayloadResult(t *rapid.T, depth int) GetTaskPayloadResult {
 	return v
 }
 
-func arbitraryGetTaskResult(t *rapid.T, depth int) GetTaskResult {
+func drawGetTaskResult(t *rapid.T, depth int) GetTaskResult {
 	var v GetTaskResult
 	v.CreatedAt = arbitraryText(t)
 	v.LastUpdatedAt = arbitraryText(t)
-	v.Status = arbitraryTaskStatus(t, depth-1)
+	v.Status = drawTaskStatus(t, depth-1)
 	v.TaskID = arbitraryText(t)
 	if maybe(t, depth) {
 		v.TTL = new(rapid.Int64().Draw(t, "value"))
@@ -1296,7 +1297,7 @@ func arbitraryGetTaskResult(t *rapid.T, depth int) GetTaskResult {
 	return v
 }
 
-func arbitraryIcon(t *rapid.T, depth int) Icon {
+func drawIcon(t *rapid.T, depth int) Icon {
 	var v Icon
 	v.Src = arbitraryURI(t)
 	if maybe(t, depth) {
@@ -1308,22 +1309,22 @@ func arbitraryIcon(t *rapid.T, depth int) Icon {
 		})
 	}
 	if maybe(t, depth) {
-		v.Theme = arbitraryIconTheme(t, depth-1)
+		v.Theme = drawIconTheme(t, depth-1)
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryIconTheme(t *rapid.T, depth int) IconTheme {
+func drawIconTheme(t *rapid.T, depth int) IconTheme {
 	return rapid.SampledFrom([]IconTheme{IconThemeDark, IconThemeLight}).Draw(t, "value")
 }
 
-func arbitraryImageContent(t *rapid.T, depth int) ImageContent {
+func drawImageContent(t *rapid.T, depth int) ImageContent {
 	var v ImageContent
 	v.MIMEType = arbitraryText(t)
 	v.Data = arbitraryBase64(t)
 	if maybe(t, depth) {
-		v.Annotations = new(arbitraryAnnotations(t, depth-1))
+		v.Annotations = new(drawAnnotations(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -1332,7 +1333,7 @@ func arbitraryImageContent(t *rapid.T, depth int) ImageContent {
 	return v
 }
 
-func arbitraryImplementation(t *rapid.T, depth int) Implementation {
+func drawImplementation(t *rapid.T, depth int) Implementation {
 	var v Implementation
 	v.Name = arbitraryText(t)
 	v.Version = arbitraryText(t)
@@ -1341,7 +1342,7 @@ func arbitraryImplementation(t *rapid.T, depth int) Implementation {
 	}
 	if maybe(t, depth) {
 		v.Icons = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Icon {
-			return arbitraryIcon(t, depth-1)
+			return drawIcon(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -1354,27 +1355,27 @@ func arbitraryImplementation(t *rapid.T, depth int) Implementation {
 	return v
 }
 
-func arbitraryIncludeContext(t *rapid.T, depth int) IncludeContext {
+func drawIncludeContext(t *rapid.T, depth int) IncludeContext {
 	return rapid.SampledFrom([]IncludeContext{IncludeContextAllServers, IncludeContextNone, IncludeContextThisServer}).Draw(t, "value")
 }
 
-func arbitraryInitializeParams(t *rapid.T, depth int) InitializeParams {
+func drawInitializeParams(t *rapid.T, depth int) InitializeParams {
 	var v InitializeParams
 	v.ProtocolVersion = arbitraryText(t)
-	v.Capabilities = arbitraryClientCapabilities(t, depth-1)
-	v.ClientInfo = arbitraryImplementation(t, depth-1)
+	v.Capabilities = drawClientCapabilities(t, depth-1)
+	v.ClientInfo = drawImplementation(t, depth-1)
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryInitializeResult(t *rapid.T, depth int) InitializeResult {
+func drawInitializeResult(t *rapid.T, depth int) InitializeResult {
 	var v InitializeResult
 	v.ProtocolVersion = arbitraryText(t)
-	v.Capabilities = arbitraryServerCapabilities(t, depth-1)
-	v.ServerInfo = arbitraryImplementation(t, depth-1)
+	v.Capabilities = drawServerCapabilities(t, depth-1)
+	v.ServerInfo = drawImplementation(t, depth-1)
 	if maybe(t, depth) {
 		v.Instructions = arbitraryText(t)
 	}
@@ -1385,7 +1386,7 @@ func arbitraryInitializeResult(t *rapid.T, depth int) InitializeResult {
 	return v
 }
 
-func arbitraryLegacyTitledEnumSchema(t *rapid.T, depth int) LegacyTitledEnumSchema {
+func drawLegacyTitledEnumSchema(t *rapid.T, depth int) LegacyTitledEnumSchema {
 	var v LegacyTitledEnumSchema
 	v.Enum = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
 		return arbitraryText(t)
@@ -1408,7 +1409,7 @@ func arbitraryLegacyTitledEnumSchema(t *rapid.T, depth int) LegacyTitledEnumSche
 	return v
 }
 
-func arbitraryListChangedCapability(t *rapid.T, depth int) ListChangedCapability {
+func drawListChangedCapability(t *rapid.T, depth int) ListChangedCapability {
 	var v ListChangedCapability
 	if maybe(t, depth) {
 		v.ListChanged = rapid.Bool().Draw(t, "value")
@@ -1417,10 +1418,10 @@ func arbitraryListChangedCapability(t *rapid.T, depth int) ListChangedCapability
 	return v
 }
 
-func arbitraryListPromptsResult(t *rapid.T, depth int) ListPromptsResult {
+func drawListPromptsResult(t *rapid.T, depth int) ListPromptsResult {
 	var v ListPromptsResult
 	v.Prompts = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Prompt {
-		return arbitraryPrompt(t, depth-1)
+		return drawPrompt(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.NextCursor = arbitraryText(t)
@@ -1432,10 +1433,10 @@ func arbitraryListPromptsResult(t *rapid.T, depth int) ListPromptsResult {
 	return v
 }
 
-func arbitraryListResourceTemplatesResult(t *rapid.T, depth int) ListResourceTemplatesResult {
+func drawListResourceTemplatesResult(t *rapid.T, depth int) ListResourceTemplatesResult {
 	var v ListResourceTemplatesResult
 	v.ResourceTemplates = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) ResourceTemplate {
-		return arbitraryResourceTemplate(t, depth-1)
+		return drawResourceTemplate(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.NextCursor = arbitraryText(t)
@@ -1447,10 +1448,10 @@ func arbitraryListResourceTemplatesResult(t *rapid.T, depth int) ListResourceTem
 	return v
 }
 
-func arbitraryListResourcesResult(t *rapid.T, depth int) ListResourcesResult {
+func drawListResourcesResult(t *rapid.T, depth int) ListResourcesResult {
 	var v ListResourcesResult
 	v.Resources = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Resource {
-		return arbitraryResource(t, depth-1)
+		return drawResource(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.NextCursor = arbitraryText(t)
@@ -1462,10 +1463,10 @@ func arbitraryListResourcesResult(t *rapid.T, depth int) ListResourcesResult {
 	return v
 }
 
-func arbitraryListRootsResult(t *rapid.T, depth int) ListRootsResult {
+func drawListRootsResult(t *rapid.T, depth int) ListRootsResult {
 	var v ListRootsResult
 	v.Roots = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Root {
-		return arbitraryRoot(t, depth-1)
+		return drawRoot(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -1474,10 +1475,10 @@ func arbitraryListRootsResult(t *rapid.T, depth int) ListRootsResult {
 	return v
 }
 
-func arbitraryListTasksResult(t *rapid.T, depth int) ListTasksResult {
+func drawListTasksResult(t *rapid.T, depth int) ListTasksResult {
 	var v ListTasksResult
 	v.Tasks = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Task {
-		return arbitraryTask(t, depth-1)
+		return drawTask(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.NextCursor = arbitraryText(t)
@@ -1489,10 +1490,10 @@ func arbitraryListTasksResult(t *rapid.T, depth int) ListTasksResult {
 	return v
 }
 
-func arbitraryListToolsResult(t *rapid.T, depth int) ListToolsResult {
+func drawListToolsResult(t *rapid.T, depth int) ListToolsResult {
 	var v ListToolsResult
 	v.Tools = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Tool {
-		return arbitraryTool(t, depth-1)
+		return drawTool(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.NextCursor = arbitraryText(t)
@@ -1504,13 +1505,13 @@ func arbitraryListToolsResult(t *rapid.T, depth int) ListToolsResult {
 	return v
 }
 
-func arbitraryLoggingLevel(t *rapid.T, depth int) LoggingLevel {
+func drawLoggingLevel(t *rapid.T, depth int) LoggingLevel {
 	return rapid.SampledFrom([]LoggingLevel{LoggingLevelDebug, LoggingLevelInfo, LoggingLevelNotice, LoggingLevelWarning, LoggingLevelError, LoggingLevelCritical, LoggingLevelAlert, LoggingLevelEmergency}).Draw(t, "value")
 }
 
-func arbitraryLoggingMessageParams(t *rapid.T, depth int) LoggingMessageParams {
+func drawLoggingMessageParams(t *rapid.T, depth int) LoggingMessageParams {
 	var v LoggingMessageParams
-	v.Level = arbitraryLoggingLevel(t, depth-1)
+	v.Level = drawLoggingLevel(t, depth-1)
 	v.Data = arbitraryRaw(t)
 	if maybe(t, depth) {
 		v.Logger = arbitraryText(t)
@@ -1522,7 +1523,7 @@ func arbitraryLoggingMessageParams(t *rapid.T, depth int) LoggingMessageParams {
 	return v
 }
 
-func arbitraryModelHint(t *rapid.T, depth int) ModelHint {
+func drawModelHint(t *rapid.T, depth int) ModelHint {
 	var v ModelHint
 	if maybe(t, depth) {
 		v.Name = arbitraryText(t)
@@ -1531,14 +1532,14 @@ func arbitraryModelHint(t *rapid.T, depth int) ModelHint {
 	return v
 }
 
-func arbitraryModelPreferences(t *rapid.T, depth int) ModelPreferences {
+func drawModelPreferences(t *rapid.T, depth int) ModelPreferences {
 	var v ModelPreferences
 	if maybe(t, depth) {
 		v.CostPriority = new(rapid.Float64Range(0.0, 1.0).Draw(t, "value"))
 	}
 	if maybe(t, depth) {
 		v.Hints = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) ModelHint {
-			return arbitraryModelHint(t, depth-1)
+			return drawModelHint(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -1551,19 +1552,19 @@ func arbitraryModelPreferences(t *rapid.T, depth int) ModelPreferences {
 	return v
 }
 
-func arbitraryMultiSelectEnumSchema(t *rapid.T, depth int) MultiSelectEnumSchema {
+func drawMultiSelectEnumSchema(t *rapid.T, depth int) MultiSelectEnumSchema {
 	switch rapid.IntRange(0, 1).Draw(t, "branch") {
 	case 0:
-		v := arbitraryUntitledMultiSelectEnumSchema(t, depth-1)
+		v := drawUntitledMultiSelectEnumSchema(t, depth-1)
 		return &v
 	case 1:
-		v := arbitraryTitledMultiSelectEnumSchema(t, depth-1)
+		v := drawTitledMultiSelectEnumSchema(t, depth-1)
 		return &v
 	}
 	panic("no such branch")
 }
 
-func arbitraryNotificationParams(t *rapid.T, depth int) NotificationParams {
+func drawNotificationParams(t *rapid.T, depth int) NotificationParams {
 	var v NotificationParams
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -1572,9 +1573,9 @@ func arbitraryNotificationParams(t *rapid.T, depth int) NotificationParams {
 	return v
 }
 
-func arbitraryNumberSchema(t *rapid.T, depth int) NumberSchema {
+func drawNumberSchema(t *rapid.T, depth int) NumberSchema {
 	var v NumberSchema
-	v.Type = arbitraryNumberSchemaType(t, depth-1)
+	v.Type = drawNumberSchemaType(t, depth-1)
 	if maybe(t, depth) {
 		v.Default = new(arbitraryNumber(t))
 	}
@@ -1594,47 +1595,47 @@ func arbitraryNumberSchema(t *rapid.T, depth int) NumberSchema {
 	return v
 }
 
-func arbitraryNumberSchemaType(t *rapid.T, depth int) NumberSchemaType {
+func drawNumberSchemaType(t *rapid.T, depth int) NumberSchemaType {
 	return rapid.SampledFrom([]NumberSchemaType{NumberSchemaTypeInteger, NumberSchemaTypeNumber}).Draw(t, "value")
 }
 
-func arbitraryPaginatedParams(t *rapid.T, depth int) PaginatedParams {
+func drawPaginatedParams(t *rapid.T, depth int) PaginatedParams {
 	var v PaginatedParams
 	if maybe(t, depth) {
 		v.Cursor = arbitraryText(t)
 	}
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryPrimitiveSchemaDefinition(t *rapid.T, depth int) PrimitiveSchemaDefinition {
+func drawPrimitiveSchemaDefinition(t *rapid.T, depth int) PrimitiveSchemaDefinition {
 	switch rapid.IntRange(0, 7).Draw(t, "branch") {
 	case 0:
-		v := arbitraryStringSchema(t, depth-1)
+		v := drawStringSchema(t, depth-1)
 		return &v
 	case 1:
-		v := arbitraryNumberSchema(t, depth-1)
+		v := drawNumberSchema(t, depth-1)
 		return &v
 	case 2:
-		v := arbitraryBooleanSchema(t, depth-1)
+		v := drawBooleanSchema(t, depth-1)
 		return &v
 	case 3:
-		v := arbitraryUntitledSingleSelectEnumSchema(t, depth-1)
+		v := drawUntitledSingleSelectEnumSchema(t, depth-1)
 		return &v
 	case 4:
-		v := arbitraryTitledSingleSelectEnumSchema(t, depth-1)
+		v := drawTitledSingleSelectEnumSchema(t, depth-1)
 		return &v
 	case 5:
-		v := arbitraryUntitledMultiSelectEnumSchema(t, depth-1)
+		v := drawUntitledMultiSelectEnumSchema(t, depth-1)
 		return &v
 	case 6:
-		v := arbitraryTitledMultiSelectEnumSchema(t, depth-1)
+		v := drawTitledMultiSelectEnumSchema(t, depth-1)
 		return &v
 	case 7:
-		v := arbitraryLegacyTitledEnumSchema(t, depth-1)
+		v := drawLegacyTitledEnumSchema(t, depth-1)
 		v.EnumNames = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
 			return arbitraryText(t)
 		})
@@ -1643,7 +1644,7 @@ func arbitraryPrimitiveSchemaDefinition(t *rapid.T, depth int) PrimitiveSchemaDe
 	return &UnknownPrimitiveSchemaDefinition{Raw: wire.MustRaw("{\"type\":\"of a later revision\"}")}
 }
 
-func arbitraryProgressParams(t *rapid.T, depth int) ProgressParams {
+func drawProgressParams(t *rapid.T, depth int) ProgressParams {
 	var v ProgressParams
 	v.Progress = arbitraryNumber(t)
 	v.ProgressToken = arbitraryID(t)
@@ -1660,12 +1661,12 @@ func arbitraryProgressParams(t *rapid.T, depth int) ProgressParams {
 	return v
 }
 
-func arbitraryPrompt(t *rapid.T, depth int) Prompt {
+func drawPrompt(t *rapid.T, depth int) Prompt {
 	var v Prompt
 	v.Name = arbitraryText(t)
 	if maybe(t, depth) {
 		v.Arguments = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) PromptArgument {
-			return arbitraryPromptArgument(t, depth-1)
+			return drawPromptArgument(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -1673,7 +1674,7 @@ func arbitraryPrompt(t *rapid.T, depth int) Prompt {
 	}
 	if maybe(t, depth) {
 		v.Icons = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Icon {
-			return arbitraryIcon(t, depth-1)
+			return drawIcon(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -1686,7 +1687,7 @@ func arbitraryPrompt(t *rapid.T, depth int) Prompt {
 	return v
 }
 
-func arbitraryPromptArgument(t *rapid.T, depth int) PromptArgument {
+func drawPromptArgument(t *rapid.T, depth int) PromptArgument {
 	var v PromptArgument
 	v.Name = arbitraryText(t)
 	if maybe(t, depth) {
@@ -1702,15 +1703,15 @@ func arbitraryPromptArgument(t *rapid.T, depth int) PromptArgument {
 	return v
 }
 
-func arbitraryPromptMessage(t *rapid.T, depth int) PromptMessage {
+func drawPromptMessage(t *rapid.T, depth int) PromptMessage {
 	var v PromptMessage
-	v.Role = arbitraryRole(t, depth-1)
-	v.Content = arbitraryContentBlock(t, depth-1)
+	v.Role = drawRole(t, depth-1)
+	v.Content = drawContentBlock(t, depth-1)
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryPromptReference(t *rapid.T, depth int) PromptReference {
+func drawPromptReference(t *rapid.T, depth int) PromptReference {
 	var v PromptReference
 	v.Name = arbitraryText(t)
 	if maybe(t, depth) {
@@ -1720,20 +1721,20 @@ func arbitraryPromptReference(t *rapid.T, depth int) PromptReference {
 	return v
 }
 
-func arbitraryReadResourceParams(t *rapid.T, depth int) ReadResourceParams {
+func drawReadResourceParams(t *rapid.T, depth int) ReadResourceParams {
 	var v ReadResourceParams
 	v.URI = arbitraryURI(t)
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryReadResourceResult(t *rapid.T, depth int) ReadResourceResult {
+func drawReadResourceResult(t *rapid.T, depth int) ReadResourceResult {
 	var v ReadResourceResult
 	v.Contents = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) ResourceContents {
-		return arbitraryResourceContents(t, depth-1)
+		return drawResourceContents(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -1742,14 +1743,14 @@ func arbitraryReadResourceResult(t *rapid.T, depth int) ReadResourceResult {
 	return v
 }
 
-func arbitraryRelatedTaskMetadata(t *rapid.T, depth int) RelatedTaskMetadata {
+func drawRelatedTaskMetadata(t *rapid.T, depth int) RelatedTaskMetadata {
 	var v RelatedTaskMetadata
 	v.TaskID = arbitraryText(t)
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryRequestMeta(t *rapid.T, depth int) RequestMeta {
+func drawRequestMeta(t *rapid.T, depth int) RequestMeta {
 	var v RequestMeta
 	if maybe(t, depth) {
 		v.ProgressToken = arbitraryID(t)
@@ -1758,28 +1759,28 @@ func arbitraryRequestMeta(t *rapid.T, depth int) RequestMeta {
 	return v
 }
 
-func arbitraryRequestParams(t *rapid.T, depth int) RequestParams {
+func drawRequestParams(t *rapid.T, depth int) RequestParams {
 	var v RequestParams
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryResource(t *rapid.T, depth int) Resource {
+func drawResource(t *rapid.T, depth int) Resource {
 	var v Resource
 	v.Name = arbitraryText(t)
 	v.URI = arbitraryURI(t)
 	if maybe(t, depth) {
-		v.Annotations = new(arbitraryAnnotations(t, depth-1))
+		v.Annotations = new(drawAnnotations(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Description = arbitraryText(t)
 	}
 	if maybe(t, depth) {
 		v.Icons = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Icon {
-			return arbitraryIcon(t, depth-1)
+			return drawIcon(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -1798,31 +1799,31 @@ func arbitraryResource(t *rapid.T, depth int) Resource {
 	return v
 }
 
-func arbitraryResourceContents(t *rapid.T, depth int) ResourceContents {
+func drawResourceContents(t *rapid.T, depth int) ResourceContents {
 	switch rapid.IntRange(0, 1).Draw(t, "branch") {
 	case 0:
-		v := arbitraryTextResourceContents(t, depth-1)
+		v := drawTextResourceContents(t, depth-1)
 		return &v
 	case 1:
-		v := arbitraryBlobResourceContents(t, depth-1)
+		v := drawBlobResourceContents(t, depth-1)
 		return &v
 	}
 	panic("no such branch")
 }
 
-func arbitraryResourceLink(t *rapid.T, depth int) ResourceLink {
+func drawResourceLink(t *rapid.T, depth int) ResourceLink {
 	var v ResourceLink
 	v.Name = arbitraryText(t)
 	v.URI = arbitraryURI(t)
 	if maybe(t, depth) {
-		v.Annotations = new(arbitraryAnnotations(t, depth-1))
+		v.Annotations = new(drawAnnotations(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Description = arbitraryText(t)
 	}
 	if maybe(t, depth) {
 		v.Icons = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Icon {
-			return arbitraryIcon(t, depth-1)
+			return drawIcon(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -1841,19 +1842,19 @@ func arbitraryResourceLink(t *rapid.T, depth int) ResourceLink {
 	return v
 }
 
-func arbitraryResourceTemplate(t *rapid.T, depth int) ResourceTemplate {
+func drawResourceTemplate(t *rapid.T, depth int) ResourceTemplate {
 	var v ResourceTemplate
 	v.Name = arbitraryText(t)
 	v.URITemplate = arbitraryURITemplate(t)
 	if maybe(t, depth) {
-		v.Annotations = new(arbitraryAnnotations(t, depth-1))
+		v.Annotations = new(drawAnnotations(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Description = arbitraryText(t)
 	}
 	if maybe(t, depth) {
 		v.Icons = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Icon {
-			return arbitraryIcon(t, depth-1)
+			return drawIcon(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -1869,14 +1870,14 @@ func arbitraryResourceTemplate(t *rapid.T, depth int) ResourceTemplate {
 	return v
 }
 
-func arbitraryResourceTemplateReference(t *rapid.T, depth int) ResourceTemplateReference {
+func drawResourceTemplateReference(t *rapid.T, depth int) ResourceTemplateReference {
 	var v ResourceTemplateReference
 	v.URI = arbitraryURITemplate(t)
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryResourceUpdatedParams(t *rapid.T, depth int) ResourceUpdatedParams {
+func drawResourceUpdatedParams(t *rapid.T, depth int) ResourceUpdatedParams {
 	var v ResourceUpdatedParams
 	v.URI = arbitraryURI(t)
 	if maybe(t, depth) {
@@ -1886,7 +1887,7 @@ func arbitraryResourceUpdatedParams(t *rapid.T, depth int) ResourceUpdatedParams
 	return v
 }
 
-func arbitraryResult(t *rapid.T, depth int) Result {
+func drawResult(t *rapid.T, depth int) Result {
 	var v Result
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -1895,11 +1896,11 @@ func arbitraryResult(t *rapid.T, depth int) Result {
 	return v
 }
 
-func arbitraryRole(t *rapid.T, depth int) Role {
+func drawRole(t *rapid.T, depth int) Role {
 	return rapid.SampledFrom([]Role{RoleAssistant, RoleUser}).Draw(t, "value")
 }
 
-func arbitraryRoot(t *rapid.T, depth int) Root {
+func drawRoot(t *rapid.T, depth int) Root {
 	var v Root
 	v.URI = arbitraryURI(t)
 	if maybe(t, depth) {
@@ -1912,11 +1913,11 @@ func arbitraryRoot(t *rapid.T, depth int) Root {
 	return v
 }
 
-func arbitrarySamplingMessage(t *rapid.T, depth int) SamplingMessage {
+func drawSamplingMessage(t *rapid.T, depth int) SamplingMessage {
 	var v SamplingMessage
-	v.Role = arbitraryRole(t, depth-1)
+	v.Role = drawRole(t, depth-1)
 	v.Content = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) SamplingMessageContentBlock {
-		return arbitrarySamplingMessageContentBlock(t, depth-1)
+		return drawSamplingMessageContentBlock(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -1925,28 +1926,28 @@ func arbitrarySamplingMessage(t *rapid.T, depth int) SamplingMessage {
 	return v
 }
 
-func arbitrarySamplingMessageContentBlock(t *rapid.T, depth int) SamplingMessageContentBlock {
+func drawSamplingMessageContentBlock(t *rapid.T, depth int) SamplingMessageContentBlock {
 	switch rapid.IntRange(0, 4).Draw(t, "branch") {
 	case 0:
-		v := arbitraryTextContent(t, depth-1)
+		v := drawTextContent(t, depth-1)
 		return &v
 	case 1:
-		v := arbitraryImageContent(t, depth-1)
+		v := drawImageContent(t, depth-1)
 		return &v
 	case 2:
-		v := arbitraryAudioContent(t, depth-1)
+		v := drawAudioContent(t, depth-1)
 		return &v
 	case 3:
-		v := arbitraryToolUseContent(t, depth-1)
+		v := drawToolUseContent(t, depth-1)
 		return &v
 	case 4:
-		v := arbitraryToolResultContent(t, depth-1)
+		v := drawToolResultContent(t, depth-1)
 		return &v
 	}
 	return &UnknownSamplingMessageContentBlock{Raw: wire.MustRaw("{\"type\":\"of a later revision\"}")}
 }
 
-func arbitraryServerCapabilities(t *rapid.T, depth int) ServerCapabilities {
+func drawServerCapabilities(t *rapid.T, depth int) ServerCapabilities {
 	var v ServerCapabilities
 	if maybe(t, depth) {
 		v.Completions = arbitraryRawObject(t)
@@ -1960,22 +1961,22 @@ func arbitraryServerCapabilities(t *rapid.T, depth int) ServerCapabilities {
 		v.Logging = arbitraryRawObject(t)
 	}
 	if maybe(t, depth) {
-		v.Prompts = new(arbitraryListChangedCapability(t, depth-1))
+		v.Prompts = new(drawListChangedCapability(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Resources = new(arbitraryServerCapabilitiesResources(t, depth-1))
+		v.Resources = new(drawServerCapabilitiesResources(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Tasks = new(arbitraryServerCapabilitiesTasks(t, depth-1))
+		v.Tasks = new(drawServerCapabilitiesTasks(t, depth-1))
 	}
 	if maybe(t, depth) {
-		v.Tools = new(arbitraryListChangedCapability(t, depth-1))
+		v.Tools = new(drawListChangedCapability(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryServerCapabilitiesResources(t *rapid.T, depth int) ServerCapabilitiesResources {
+func drawServerCapabilitiesResources(t *rapid.T, depth int) ServerCapabilitiesResources {
 	var v ServerCapabilitiesResources
 	if maybe(t, depth) {
 		v.ListChanged = rapid.Bool().Draw(t, "value")
@@ -1987,7 +1988,7 @@ func arbitraryServerCapabilitiesResources(t *rapid.T, depth int) ServerCapabilit
 	return v
 }
 
-func arbitraryServerCapabilitiesTasks(t *rapid.T, depth int) ServerCapabilitiesTasks {
+func drawServerCapabilitiesTasks(t *rapid.T, depth int) ServerCapabilitiesTasks {
 	var v ServerCapabilitiesTasks
 	if maybe(t, depth) {
 		v.Cancel = arbitraryRawObject(t)
@@ -1996,22 +1997,22 @@ func arbitraryServerCapabilitiesTasks(t *rapid.T, depth int) ServerCapabilitiesT
 		v.List = arbitraryRawObject(t)
 	}
 	if maybe(t, depth) {
-		v.Requests = new(arbitraryServerCapabilitiesTasksRequests(t, depth-1))
+		v.Requests = new(drawServerCapabilitiesTasksRequests(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryServerCapabilitiesTasksRequests(t *rapid.T, depth int) ServerCapabilitiesTasksRequests {
+func drawServerCapabilitiesTasksRequests(t *rapid.T, depth int) ServerCapabilitiesTasksRequests {
 	var v ServerCapabilitiesTasksRequests
 	if maybe(t, depth) {
-		v.Tools = new(arbitraryServerCapabilitiesTasksRequestsTools(t, depth-1))
+		v.Tools = new(drawServerCapabilitiesTasksRequestsTools(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryServerCapabilitiesTasksRequestsTools(t *rapid.T, depth int) ServerCapabilitiesTasksRequestsTools {
+func drawServerCapabilitiesTasksRequestsTools(t *rapid.T, depth int) ServerCapabilitiesTasksRequestsTools {
 	var v ServerCapabilitiesTasksRequestsTools
 	if maybe(t, depth) {
 		v.Call = arbitraryRawObject(t)
@@ -2020,29 +2021,29 @@ func arbitraryServerCapabilitiesTasksRequestsTools(t *rapid.T, depth int) Server
 	return v
 }
 
-func arbitrarySetLevelParams(t *rapid.T, depth int) SetLevelParams {
+func drawSetLevelParams(t *rapid.T, depth int) SetLevelParams {
 	var v SetLevelParams
-	v.Level = arbitraryLoggingLevel(t, depth-1)
+	v.Level = drawLoggingLevel(t, depth-1)
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitrarySingleSelectEnumSchema(t *rapid.T, depth int) SingleSelectEnumSchema {
+func drawSingleSelectEnumSchema(t *rapid.T, depth int) SingleSelectEnumSchema {
 	switch rapid.IntRange(0, 1).Draw(t, "branch") {
 	case 0:
-		v := arbitraryUntitledSingleSelectEnumSchema(t, depth-1)
+		v := drawUntitledSingleSelectEnumSchema(t, depth-1)
 		return &v
 	case 1:
-		v := arbitraryTitledSingleSelectEnumSchema(t, depth-1)
+		v := drawTitledSingleSelectEnumSchema(t, depth-1)
 		return &v
 	}
 	panic("no such branch")
 }
 
-func arbitraryStringSchema(t *rapid.T, depth int) StringSchema {
+func drawStringSchema(t *rapid.T, depth int) StringSchema {
 	var v StringSchema
 	if maybe(t, depth) {
 		v.Default = arbitraryText(t)
@@ -2051,7 +2052,7 @@ func arbitraryStringSchema(t *rapid.T, depth int) StringSchema {
 		v.Description = arbitraryText(t)
 	}
 	if maybe(t, depth) {
-		v.Format = arbitraryStringSchemaFormat(t, depth-1)
+		v.Format = drawStringSchemaFormat(t, depth-1)
 	}
 	if maybe(t, depth) {
 		v.MaxLength = new(rapid.Int64().Draw(t, "value"))
@@ -2066,25 +2067,25 @@ func arbitraryStringSchema(t *rapid.T, depth int) StringSchema {
 	return v
 }
 
-func arbitraryStringSchemaFormat(t *rapid.T, depth int) StringSchemaFormat {
+func drawStringSchemaFormat(t *rapid.T, depth int) StringSchemaFormat {
 	return rapid.SampledFrom([]StringSchemaFormat{StringSchemaFormatDate, StringSchemaFormatDateTime, StringSchemaFormatEmail, StringSchemaFormatURI}).Draw(t, "value")
 }
 
-func arbitrarySubscribeParams(t *rapid.T, depth int) SubscribeParams {
+func drawSubscribeParams(t *rapid.T, depth int) SubscribeParams {
 	var v SubscribeParams
 	v.URI = arbitraryURI(t)
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryTask(t *rapid.T, depth int) Task {
+func drawTask(t *rapid.T, depth int) Task {
 	var v Task
 	v.CreatedAt = arbitraryText(t)
 	v.LastUpdatedAt = arbitraryText(t)
-	v.Status = arbitraryTaskStatus(t, depth-1)
+	v.Status = drawTaskStatus(t, depth-1)
 	v.TaskID = arbitraryText(t)
 	if maybe(t, depth) {
 		v.TTL = new(rapid.Int64().Draw(t, "value"))
@@ -2099,14 +2100,14 @@ func arbitraryTask(t *rapid.T, depth int) Task {
 	return v
 }
 
-func arbitraryTaskIDParams(t *rapid.T, depth int) TaskIDParams {
+func drawTaskIDParams(t *rapid.T, depth int) TaskIDParams {
 	var v TaskIDParams
 	v.TaskID = arbitraryText(t)
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryTaskMetadata(t *rapid.T, depth int) TaskMetadata {
+func drawTaskMetadata(t *rapid.T, depth int) TaskMetadata {
 	var v TaskMetadata
 	if maybe(t, depth) {
 		v.TTL = new(rapid.Int64().Draw(t, "value"))
@@ -2115,15 +2116,15 @@ func arbitraryTaskMetadata(t *rapid.T, depth int) TaskMetadata {
 	return v
 }
 
-func arbitraryTaskStatus(t *rapid.T, depth int) TaskStatus {
+func drawTaskStatus(t *rapid.T, depth int) TaskStatus {
 	return rapid.SampledFrom([]TaskStatus{TaskStatusCancelled, TaskStatusCompleted, TaskStatusFailed, TaskStatusInputRequired, TaskStatusWorking}).Draw(t, "value")
 }
 
-func arbitraryTaskStatusParams(t *rapid.T, depth int) TaskStatusParams {
+func drawTaskStatusParams(t *rapid.T, depth int) TaskStatusParams {
 	var v TaskStatusParams
 	v.CreatedAt = arbitraryText(t)
 	v.LastUpdatedAt = arbitraryText(t)
-	v.Status = arbitraryTaskStatus(t, depth-1)
+	v.Status = drawTaskStatus(t, depth-1)
 	v.TaskID = arbitraryText(t)
 	if maybe(t, depth) {
 		v.TTL = new(rapid.Int64().Draw(t, "value"))
@@ -2141,15 +2142,15 @@ func arbitraryTaskStatusParams(t *rapid.T, depth int) TaskStatusParams {
 	return v
 }
 
-func arbitraryTaskSupport(t *rapid.T, depth int) TaskSupport {
+func drawTaskSupport(t *rapid.T, depth int) TaskSupport {
 	return rapid.SampledFrom([]TaskSupport{TaskSupportForbidden, TaskSupportOptional, TaskSupportRequired}).Draw(t, "value")
 }
 
-func arbitraryTextContent(t *rapid.T, depth int) TextContent {
+func drawTextContent(t *rapid.T, depth int) TextContent {
 	var v TextContent
 	v.Text = arbitraryText(t)
 	if maybe(t, depth) {
-		v.Annotations = new(arbitraryAnnotations(t, depth-1))
+		v.Annotations = new(drawAnnotations(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Meta = arbitraryMembers(t, "")
@@ -2158,7 +2159,7 @@ func arbitraryTextContent(t *rapid.T, depth int) TextContent {
 	return v
 }
 
-func arbitraryTextResourceContents(t *rapid.T, depth int) TextResourceContents {
+func drawTextResourceContents(t *rapid.T, depth int) TextResourceContents {
 	var v TextResourceContents
 	v.Text = arbitraryText(t)
 	v.URI = arbitraryURI(t)
@@ -2172,9 +2173,9 @@ func arbitraryTextResourceContents(t *rapid.T, depth int) TextResourceContents {
 	return v
 }
 
-func arbitraryTitledMultiSelectEnumSchema(t *rapid.T, depth int) TitledMultiSelectEnumSchema {
+func drawTitledMultiSelectEnumSchema(t *rapid.T, depth int) TitledMultiSelectEnumSchema {
 	var v TitledMultiSelectEnumSchema
-	v.Items = arbitraryTitledMultiSelectEnumSchemaItems(t, depth-1)
+	v.Items = drawTitledMultiSelectEnumSchemaItems(t, depth-1)
 	if maybe(t, depth) {
 		v.Default = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
 			return arbitraryText(t)
@@ -2196,19 +2197,19 @@ func arbitraryTitledMultiSelectEnumSchema(t *rapid.T, depth int) TitledMultiSele
 	return v
 }
 
-func arbitraryTitledMultiSelectEnumSchemaItems(t *rapid.T, depth int) TitledMultiSelectEnumSchemaItems {
+func drawTitledMultiSelectEnumSchemaItems(t *rapid.T, depth int) TitledMultiSelectEnumSchemaItems {
 	var v TitledMultiSelectEnumSchemaItems
 	v.AnyOf = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) EnumOption {
-		return arbitraryEnumOption(t, depth-1)
+		return drawEnumOption(t, depth-1)
 	})
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryTitledSingleSelectEnumSchema(t *rapid.T, depth int) TitledSingleSelectEnumSchema {
+func drawTitledSingleSelectEnumSchema(t *rapid.T, depth int) TitledSingleSelectEnumSchema {
 	var v TitledSingleSelectEnumSchema
 	v.OneOf = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) EnumOption {
-		return arbitraryEnumOption(t, depth-1)
+		return drawEnumOption(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.Default = arbitraryText(t)
@@ -2223,22 +2224,22 @@ func arbitraryTitledSingleSelectEnumSchema(t *rapid.T, depth int) TitledSingleSe
 	return v
 }
 
-func arbitraryTool(t *rapid.T, depth int) Tool {
+func drawTool(t *rapid.T, depth int) Tool {
 	var v Tool
 	v.Name = arbitraryText(t)
 	v.InputSchema = arbitraryRawObject(t)
 	if maybe(t, depth) {
-		v.Annotations = new(arbitraryToolAnnotations(t, depth-1))
+		v.Annotations = new(drawToolAnnotations(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Description = arbitraryText(t)
 	}
 	if maybe(t, depth) {
-		v.Execution = new(arbitraryToolExecution(t, depth-1))
+		v.Execution = new(drawToolExecution(t, depth-1))
 	}
 	if maybe(t, depth) {
 		v.Icons = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) Icon {
-			return arbitraryIcon(t, depth-1)
+			return drawIcon(t, depth-1)
 		})
 	}
 	if maybe(t, depth) {
@@ -2254,7 +2255,7 @@ func arbitraryTool(t *rapid.T, depth int) Tool {
 	return v
 }
 
-func arbitraryToolAnnotations(t *rapid.T, depth int) ToolAnnotations {
+func drawToolAnnotations(t *rapid.T, depth int) ToolAnnotations {
 	var v ToolAnnotations
 	if maybe(t, depth) {
 		v.DestructiveHint = new(rapid.Bool().Draw(t, "value"))
@@ -2275,33 +2276,33 @@ func arbitraryToolAnnotations(t *rapid.T, depth int) ToolAnnotations {
 	return v
 }
 
-func arbitraryToolChoice(t *rapid.T, depth int) ToolChoice {
+func drawToolChoice(t *rapid.T, depth int) ToolChoice {
 	var v ToolChoice
 	if maybe(t, depth) {
-		v.Mode = arbitraryToolChoiceMode(t, depth-1)
+		v.Mode = drawToolChoiceMode(t, depth-1)
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryToolChoiceMode(t *rapid.T, depth int) ToolChoiceMode {
+func drawToolChoiceMode(t *rapid.T, depth int) ToolChoiceMode {
 	return rapid.SampledFrom([]ToolChoiceMode{ToolChoiceModeAuto, ToolChoiceModeNone, ToolChoiceModeRequired}).Draw(t, "value")
 }
 
-func arbitraryToolExecution(t *rapid.T, depth int) ToolExecution {
+func drawToolExecution(t *rapid.T, depth int) ToolExecution {
 	var v ToolExecution
 	if maybe(t, depth) {
-		v.TaskSupport = arbitraryTaskSupport(t, depth-1)
+		v.TaskSupport = drawTaskSupport(t, depth-1)
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryToolResultContent(t *rapid.T, depth int) ToolResultContent {
+func drawToolResultContent(t *rapid.T, depth int) ToolResultContent {
 	var v ToolResultContent
 	v.ToolUseID = arbitraryText(t)
 	v.Content = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) ContentBlock {
-		return arbitraryContentBlock(t, depth-1)
+		return drawContentBlock(t, depth-1)
 	})
 	if maybe(t, depth) {
 		v.IsError = rapid.Bool().Draw(t, "value")
@@ -2316,7 +2317,7 @@ func arbitraryToolResultContent(t *rapid.T, depth int) ToolResultContent {
 	return v
 }
 
-func arbitraryToolUseContent(t *rapid.T, depth int) ToolUseContent {
+func drawToolUseContent(t *rapid.T, depth int) ToolUseContent {
 	var v ToolUseContent
 	v.ID = arbitraryText(t)
 	v.Name = arbitraryText(t)
@@ -2328,28 +2329,28 @@ func arbitraryToolUseContent(t *rapid.T, depth int) ToolUseContent {
 	return v
 }
 
-func arbitraryURLElicitationRequiredData(t *rapid.T, depth int) URLElicitationRequiredData {
+func drawURLElicitationRequiredData(t *rapid.T, depth int) URLElicitationRequiredData {
 	var v URLElicitationRequiredData
 	v.Elicitations = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) ElicitURLParams {
-		return arbitraryElicitURLParams(t, depth-1)
+		return drawElicitURLParams(t, depth-1)
 	})
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryUnsubscribeParams(t *rapid.T, depth int) UnsubscribeParams {
+func drawUnsubscribeParams(t *rapid.T, depth int) UnsubscribeParams {
 	var v UnsubscribeParams
 	v.URI = arbitraryURI(t)
 	if maybe(t, depth) {
-		v.Meta = new(arbitraryRequestMeta(t, depth-1))
+		v.Meta = new(drawRequestMeta(t, depth-1))
 	}
 	v.Unknown = arbitraryUnknown(t, depth)
 	return v
 }
 
-func arbitraryUntitledMultiSelectEnumSchema(t *rapid.T, depth int) UntitledMultiSelectEnumSchema {
+func drawUntitledMultiSelectEnumSchema(t *rapid.T, depth int) UntitledMultiSelectEnumSchema {
 	var v UntitledMultiSelectEnumSchema
-	v.Items = arbitraryUntitledMultiSelectEnumSchemaItems(t, depth-1)
+	v.Items = drawUntitledMultiSelectEnumSchemaItems(t, depth-1)
 	if maybe(t, depth) {
 		v.Default = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
 			return arbitraryText(t)
@@ -2371,7 +2372,7 @@ func arbitraryUntitledMultiSelectEnumSchema(t *rapid.T, depth int) UntitledMulti
 	return v
 }
 
-func arbitraryUntitledMultiSelectEnumSchemaItems(t *rapid.T, depth int) UntitledMultiSelectEnumSchemaItems {
+func drawUntitledMultiSelectEnumSchemaItems(t *rapid.T, depth int) UntitledMultiSelectEnumSchemaItems {
 	var v UntitledMultiSelectEnumSchemaItems
 	v.Enum = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
 		return arbitraryText(t)
@@ -2380,7 +2381,7 @@ func arbitraryUntitledMultiSelectEnumSchemaItems(t *rapid.T, depth int) Untitled
 	return v
 }
 
-func arbitraryUntitledSingleSelectEnumSchema(t *rapid.T, depth int) UntitledSingleSelectEnumSchema {
+func drawUntitledSingleSelectEnumSchema(t *rapid.T, depth int) UntitledSingleSelectEnumSchema {
 	var v UntitledSingleSelectEnumSchema
 	v.Enum = listOf(t, depth, 0, 2, func(t *rapid.T, depth int) string {
 		return arbitraryText(t)
