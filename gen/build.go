@@ -93,6 +93,7 @@ func build(s *schema, in *input) (*protocol, []error) {
 	b.nameShapes()
 	b.orderEnums()
 	b.collectTypes()
+	b.date()
 	b.checkEndless()
 	b.checkDocs()
 	for _, def := range sortedKeys(s.Defs) {

@@ -49,7 +49,7 @@ func claims(p *protocol) []claim {
 			out = append(out, claim{name, what, t})
 		}
 	}
-	add(nil, "what every package has", "Revision", "Revisions", "Latest", "Method")
+	add(nil, "what every package has", "Revision", "Revisions", "Latest", "Method", "Versions", "MethodSince")
 	for _, s := range sides {
 		add(nil, "what every package has", s.name+"Handler", s.name+"Stub", "Unimplemented"+s.name)
 	}
@@ -86,6 +86,7 @@ func claims(p *protocol) []claim {
 		}
 		add(t, "an unknown branch of "+t.Pointers[0], unknownBranch(t))
 		add(t, "the reader of "+t.Pointers[0], "Unmarshal"+t.Name)
+		add(t, "the age of a branch of "+t.Pointers[0], t.Name+"Since")
 	}
 	return out
 }

@@ -40,7 +40,7 @@ func emit(p *protocol, dir string) (fileSet, error) {
 	}
 	steps := []func() error{
 		e.docFile, e.methodsFile, e.enumsFile, e.unionsFile, e.handlersFile, e.stubsFile, e.tableFile,
-		e.revisionFile, e.errorsFile, e.capabilitiesFile, e.propertyTestFile, e.fuzzTestFile,
+		e.revisionFile, e.sinceFile, e.errorsFile, e.capabilitiesFile, e.propertyTestFile, e.fuzzTestFile,
 	}
 	byFeature := map[string][]*goType{}
 	for _, t := range p.Types {

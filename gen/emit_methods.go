@@ -168,19 +168,27 @@ func (e *emitter) stub(f *jen.File, stub string, m *method, name string, result 
 	if isUnion(m.Params) {
 		arg = jen.Op("&").Id(lowerFirst(m.Params.To.Name) + "Holder").Values(jen.Id("params"))
 	}
+	var before []jen.Code
+	if isUnion(m.Params) && !m.ParamsNeeded {
+		before = []jen.Code{
+			jen.Var().Id("holder").Op("*").Id(lowerFirst(m.Params.To.Name) + "Holder"),
+			jen.If(jen.Id("params").Op("!=").Nil()).Block(jen.Id("holder").Op("=").Add(arg)),
+		}
+		arg = jen.Id("holder")
+	}
 	caller := []jen.Code{jen.Id("ctx"), jen.Id("s").Dot("Caller"), jen.Id(methodConst(m)), arg}
 	switch {
 	case m.Notification:
-		decl.Error().Block(jen.Return(rpcID("Notify").Call(caller...))).Line()
+		decl.Error().Block(append(before, jen.Return(rpcID("Notify").Call(caller...)))...).Line()
 	case isUnion(result):
 		holder := lowerFirst(result.To.Name) + "Holder"
-		decl.Params(typeCode(result), jen.Error()).Block(
+		decl.Params(typeCode(result), jen.Error()).Block(append(before,
 			jen.List(jen.Id("h"), jen.Err()).Op(":=").Add(rpcID("Call")).Types(jen.Id(holder)).Call(caller...),
 			jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Nil(), jen.Err())),
-			jen.Return(jen.Id("h").Dot("value"), jen.Nil())).Line()
+			jen.Return(jen.Id("h").Dot("value"), jen.Nil()))...).Line()
 	default:
-		decl.Params(paramsType(result), jen.Error()).Block(
-			jen.Return(rpcID("Call").Types(typeCode(result)).Call(caller...))).Line()
+		decl.Params(paramsType(result), jen.Error()).Block(append(before,
+			jen.Return(rpcID("Call").Types(typeCode(result)).Call(caller...)))...).Line()
 	}
 }
 

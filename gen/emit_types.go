@@ -56,7 +56,7 @@ func (e *emitter) typesFile(feature string, types []*goType) error {
 
 // typeComment says what a type is and, where the names differ, which definition it is.
 func (e *emitter) typeComment(t *goType, more ...string) *jen.Statement {
-	text := []string{sentence(t.Name, t.Doc) + e.only(t.Revisions)}
+	text := []string{sentence(t.Name, t.Doc) + sinceWords(t.Since) + e.only(t.Revisions)}
 	if len(t.Path) == 0 && t.Def != t.Name && t.Kind != aliasType {
 		more = append(more, "In the schema: "+t.Def+".")
 	}
@@ -65,7 +65,7 @@ func (e *emitter) typeComment(t *goType, more ...string) *jen.Statement {
 
 func (e *emitter) fields(g *jen.Group, t *goType) {
 	for _, fl := range t.stored() {
-		doc := endSentence(fl.Doc) + e.onlyWithin(t, fl.Revisions)
+		doc := endSentence(fl.Doc) + sinceWords(fl.Since) + e.onlyWithin(t, fl.Revisions)
 		if fl.Required && !strings.Contains(doc, "Required") {
 			doc += " Required."
 		}

@@ -20,6 +20,7 @@ type schema struct {
 	SHA256   string // of the official file
 	Prefix   string // where definitions stand: "#/$defs/" or "#/definitions/"
 	Defs     map[string]*schemas.Type
+	Since    *since // nil: everything is as old as the revision
 }
 
 // input is everything a run reads.
@@ -72,6 +73,9 @@ func load(dir string) (*input, error) {
 		if s.SHA256 = src.Revisions[e.Name()].SHA256; s.SHA256 == "" {
 			sum := sha256.Sum256(data)
 			s.SHA256 = hex.EncodeToString(sum[:])
+		}
+		if s.Since, err = readSince(dir, e.Name()); err != nil {
+			return nil, err
 		}
 		in.Schemas = append(in.Schemas, s)
 	}

@@ -3,6 +3,7 @@ package main
 // protocol is what emit turns into a Go package: plain data, all questions answered.
 type protocol struct {
 	Revisions []*revision
+	Versions  []string  // the revisions whose peers can be talked to, oldest first; empty: Revisions
 	Types     []*goType // by name
 	Methods   []*method // by name
 	Handlers  []*handler
@@ -47,6 +48,7 @@ type goType struct {
 
 	Error *errorData // structs that are the data of an error
 	Boxed bool       // unions that stand for a whole params or result
+	Since string     // the revision that brought it, if not the oldest
 }
 
 // field is one member of a struct. Members with a constant value are written, not stored.
@@ -61,6 +63,7 @@ type field struct {
 	Const      any // string, int64 or bool; nil if the value may vary
 	Revisions  []string
 	RequiredIn []string
+	Since      string // the revision that brought it, if not the oldest
 }
 
 type form int
@@ -101,6 +104,7 @@ type branch struct {
 	Scalar  *ref
 	Wrapper string // Go name of the type that wraps the scalar
 	Kind    string // JSON kind: object, string, number, boolean or array
+	Since   string // the revision that brought it, if not the oldest
 }
 
 // pick says how a decoder finds the branch of an object.
@@ -162,6 +166,7 @@ type method struct {
 	GateOfSender bool // the sender declares the capability, not the receiver
 	Handler      string
 	Revisions    []string
+	Since        string // the revision that brought it, if not the oldest
 }
 
 // handler is one interface that applications implement.

@@ -47,11 +47,7 @@ func runSince(dir string, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "spec", "overlay.yaml"))
-	if err != nil {
-		return err
-	}
-	ov, err := parseOverlay(data)
+	ov, err := readOverlay(dir)
 	if err != nil {
 		return err
 	}
@@ -81,12 +77,12 @@ func treeOf(file string) (any, error) {
 	return tree, nil
 }
 
-// readSince reads the table of a revision; without the file everything is as old as the revision.
+// readSince reads the table of a revision; nil without the file.
 func readSince(dir, rev string) (*since, error) {
 	path := filepath.Join(dir, "spec", rev, "since.yaml")
 	data, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		return &since{Versions: []string{rev}}, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err

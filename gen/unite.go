@@ -71,6 +71,9 @@ func unite(all, next *protocol) []error {
 			all.Errors[i].Revisions = append(all.Errors[i].Revisions, e.Revisions...)
 		}
 	}
+	if len(next.Versions) > 0 {
+		all.Versions = next.Versions // the newest revision knows of all older ones
+	}
 	for side, t := range next.Capabilities {
 		if all.Capabilities[side] == nil {
 			all.Capabilities[side] = t

@@ -190,7 +190,7 @@ func (v StringSchemaFormat) Validate() error {
 }
 
 // TaskStatus is the stage a task has reached. Once completed, failed or cancelled, it never changes
-// again.
+// again. Since 2025-11-25.
 type TaskStatus string
 
 // The values of TaskStatus.

@@ -24,7 +24,8 @@ type CancelledParams struct {
 // ClientCapabilities lists the optional features a client supports. Sent in initialize; a feature
 // that is absent must not be used. Clients may add members of their own.
 type ClientCapabilities struct {
-	// Declares that the server may ask the user for input. An empty object means form mode only.
+	// Declares that the server may ask the user for input. An empty object means form mode only. Since
+	// 2025-06-18.
 	Elicitation *ClientCapabilitiesElicitation
 	// Features outside the specification, by name, each with its own settings object.
 	Experimental map[string]wire.Raw
@@ -32,7 +33,7 @@ type ClientCapabilities struct {
 	Roots *ListChangedCapability
 	// Declares that the client answers sampling/createMessage.
 	Sampling *ClientCapabilitiesSampling
-	// Declares that the client can run requests from the server as tasks.
+	// Declares that the client can run requests from the server as tasks. Since 2025-11-25.
 	Tasks *ClientCapabilitiesTasks
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -41,9 +42,9 @@ type ClientCapabilities struct {
 // ClientCapabilitiesElicitation is the member elicitation of ClientCapabilities. Declares that the
 // server may ask the user for input. An empty object means form mode only.
 type ClientCapabilitiesElicitation struct {
-	// Declares form mode: the client collects the data in a form.
+	// Declares form mode: the client collects the data in a form. Since 2025-11-25.
 	Form wire.Raw
-	// Declares URL mode: the client sends the user to a web page.
+	// Declares URL mode: the client sends the user to a web page. Since 2025-11-25.
 	URL wire.Raw
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -53,10 +54,10 @@ type ClientCapabilitiesElicitation struct {
 // answers sampling/createMessage.
 type ClientCapabilitiesSampling struct {
 	// Declares that includeContext may be thisServer or allServers. Without it, servers should leave
-	// includeContext out or set it to none.
+	// includeContext out or set it to none. Since 2025-11-25.
 	Context wire.Raw
 	// Declares that sampling requests may carry tools and toolChoice. Servers must not send them
-	// otherwise.
+	// otherwise. Since 2025-11-25.
 	Tools wire.Raw
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -65,11 +66,11 @@ type ClientCapabilitiesSampling struct {
 // ClientCapabilitiesTasks is the member tasks of ClientCapabilities. Declares that the client can
 // run requests from the server as tasks.
 type ClientCapabilitiesTasks struct {
-	// Declares that the client answers tasks/cancel.
+	// Declares that the client answers tasks/cancel. Since 2025-11-25.
 	Cancel wire.Raw
-	// Declares that the client answers tasks/list.
+	// Declares that the client answers tasks/list. Since 2025-11-25.
 	List wire.Raw
-	// Request types the server may send as tasks. The list is exhaustive.
+	// Request types the server may send as tasks. The list is exhaustive. Since 2025-11-25.
 	Requests *ClientCapabilitiesTasksRequests
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -78,9 +79,9 @@ type ClientCapabilitiesTasks struct {
 // ClientCapabilitiesTasksRequests is the member tasks.requests of ClientCapabilities. Request types
 // the server may send as tasks. The list is exhaustive.
 type ClientCapabilitiesTasksRequests struct {
-	// Elicitation requests that may run as tasks.
+	// Elicitation requests that may run as tasks. Since 2025-11-25.
 	Elicitation *ClientCapabilitiesTasksRequestsElicitation
-	// Sampling requests that may run as tasks.
+	// Sampling requests that may run as tasks. Since 2025-11-25.
 	Sampling *ClientCapabilitiesTasksRequestsSampling
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -89,7 +90,7 @@ type ClientCapabilitiesTasksRequests struct {
 // ClientCapabilitiesTasksRequestsElicitation is the member tasks.requests.elicitation of
 // ClientCapabilities. Elicitation requests that may run as tasks.
 type ClientCapabilitiesTasksRequestsElicitation struct {
-	// Declares that elicitation/create may run as a task.
+	// Declares that elicitation/create may run as a task. Since 2025-11-25.
 	Create wire.Raw
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -98,7 +99,7 @@ type ClientCapabilitiesTasksRequestsElicitation struct {
 // ClientCapabilitiesTasksRequestsSampling is the member tasks.requests.sampling of
 // ClientCapabilities. Sampling requests that may run as tasks.
 type ClientCapabilitiesTasksRequestsSampling struct {
-	// Declares that sampling/createMessage may run as a task.
+	// Declares that sampling/createMessage may run as a task. Since 2025-11-25.
 	CreateMessage wire.Raw
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -110,14 +111,14 @@ type Implementation struct {
 	Name string
 	// Version of the program, in its own scheme. Required.
 	Version string
-	// What the program does, in words for people.
+	// What the program does, in words for people. Since 2025-11-25.
 	Description string
 	// Icons to show in user interfaces. Clients that draw icons must handle PNG and JPEG and should
-	// handle SVG and WebP. Treat the data as untrusted.
+	// handle SVG and WebP. Treat the data as untrusted. Since 2025-11-25.
 	Icons []Icon
-	// Display name for people. When absent, show name instead.
+	// Display name for people. When absent, show name instead. Since 2025-06-18.
 	Title string
-	// Home page of the program (RFC 3986).
+	// Home page of the program (RFC 3986). Since 2025-11-25.
 	WebsiteURL string
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -178,7 +179,7 @@ type ProgressParams struct {
 	Progress float64
 	// Token from the _meta of the request that this reports on. Required.
 	ProgressToken ProgressToken
-	// Short text for people about what is being done.
+	// Short text for people about what is being done. Since 2025-03-26.
 	Message string
 	// Amount that means finished, in the unit of progress; may be fractional. Absent when unknown.
 	Total *float64
@@ -196,7 +197,7 @@ type RequestID = wire.ID
 // ServerCapabilities lists the optional features a server supports. Sent in the answer to
 // initialize; a feature that is absent must not be used. Servers may add members of their own.
 type ServerCapabilities struct {
-	// Declares that the server answers completion/complete.
+	// Declares that the server answers completion/complete. Since 2025-03-26.
 	Completions wire.Raw
 	// Features outside the specification, by name, each with its own settings object.
 	Experimental map[string]wire.Raw
@@ -206,7 +207,7 @@ type ServerCapabilities struct {
 	Prompts *ListChangedCapability
 	// Declares that the server has resources.
 	Resources *ServerCapabilitiesResources
-	// Declares that the server can run requests from the client as tasks.
+	// Declares that the server can run requests from the client as tasks. Since 2025-11-25.
 	Tasks *ServerCapabilitiesTasks
 	// Declares that the server has tools.
 	Tools *ListChangedCapability
@@ -228,11 +229,11 @@ type ServerCapabilitiesResources struct {
 // ServerCapabilitiesTasks is the member tasks of ServerCapabilities. Declares that the server can
 // run requests from the client as tasks.
 type ServerCapabilitiesTasks struct {
-	// Declares that the server answers tasks/cancel.
+	// Declares that the server answers tasks/cancel. Since 2025-11-25.
 	Cancel wire.Raw
-	// Declares that the server answers tasks/list.
+	// Declares that the server answers tasks/list. Since 2025-11-25.
 	List wire.Raw
-	// Request types the client may send as tasks. The list is exhaustive.
+	// Request types the client may send as tasks. The list is exhaustive. Since 2025-11-25.
 	Requests *ServerCapabilitiesTasksRequests
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -241,7 +242,7 @@ type ServerCapabilitiesTasks struct {
 // ServerCapabilitiesTasksRequests is the member tasks.requests of ServerCapabilities. Request types
 // the client may send as tasks. The list is exhaustive.
 type ServerCapabilitiesTasksRequests struct {
-	// Tool requests that may run as tasks.
+	// Tool requests that may run as tasks. Since 2025-11-25.
 	Tools *ServerCapabilitiesTasksRequestsTools
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -250,7 +251,8 @@ type ServerCapabilitiesTasksRequests struct {
 // ServerCapabilitiesTasksRequestsTools is the member tasks.requests.tools of ServerCapabilities.
 // Tool requests that may run as tasks.
 type ServerCapabilitiesTasksRequestsTools struct {
-	// Declares that tools/call may run as a task, for tools whose taskSupport allows it.
+	// Declares that tools/call may run as a task, for tools whose taskSupport allows it. Since
+	// 2025-11-25.
 	Call wire.Raw
 	// Members that the schema does not name, in order.
 	Unknown wire.Object

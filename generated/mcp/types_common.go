@@ -9,7 +9,7 @@ import "github.com/tenonmcp/tenon/runtime/wire"
 type Annotations struct {
 	// Roles the data is meant for: user, assistant or both.
 	Audience []Role
-	// Time of the latest change, in ISO 8601 form such as 2025-01-12T15:00:58Z.
+	// Time of the latest change, in ISO 8601 form such as 2025-01-12T15:00:58Z. Since 2025-06-18.
 	LastModified string
 	// Importance from 0 (entirely optional) to 1 (effectively required).
 	Priority *float64
@@ -17,7 +17,7 @@ type Annotations struct {
 	Unknown wire.Object
 }
 
-// AudioContent is a content block that carries a sound clip.
+// AudioContent is a content block that carries a sound clip. Since 2025-03-26.
 type AudioContent struct {
 	// MIME type of the audio, such as audio/wav. Which types work depends on the model provider.
 	// Required.
@@ -27,7 +27,7 @@ type AudioContent struct {
 	// Hints about audience, priority and age, which the client may use to choose and show content.
 	Annotations *Annotations
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -42,14 +42,14 @@ type BlobResourceContents struct {
 	// MIME type of the content, when the server knows it.
 	MIMEType string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
 }
 
 // CreateTaskResult is the immediate answer to a request sent with a task member. It holds the new
-// task, not the outcome, which tasks/result gives.
+// task, not the outcome, which tasks/result gives. Since 2025-11-25.
 type CreateTaskResult struct {
 	// Newly created task, in status working. Required.
 	Task Task
@@ -72,7 +72,7 @@ type EmbeddedResource struct {
 	// Hints about audience, priority and age, which the client may use to choose and show content.
 	Annotations *Annotations
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -82,7 +82,8 @@ type EmbeddedResource struct {
 // resources/subscribe and resources/unsubscribe.
 type EmptyResult = Result
 
-// Icon is one image a user interface may show for a server, client, tool, prompt or resource.
+// Icon is one image a user interface may show for a server, client, tool, prompt or resource. Since
+// 2025-11-25.
 type Icon struct {
 	// HTTP(S) URL or data: URI of the image (RFC 3986). Reject other schemes, prefer the server's own
 	// or a trusted domain, and beware of scripts in SVG. Required.
@@ -109,7 +110,7 @@ type ImageContent struct {
 	// Hints about audience, priority and age, which the client may use to choose and show content.
 	Annotations *Annotations
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -143,7 +144,8 @@ type PaginatedParams struct {
 type ProgressToken = wire.ID
 
 // RelatedTaskMetadata ties a message to a task. It is the value of the _meta key
-// io.modelcontextprotocol/related-task, which messages belonging to a task must carry.
+// io.modelcontextprotocol/related-task, which messages belonging to a task must carry. Since
+// 2025-11-25.
 type RelatedTaskMetadata struct {
 	// ID of the task the message belongs to. Required.
 	TaskID string
@@ -171,7 +173,7 @@ type RequestParams struct {
 }
 
 // ResourceLink is a content block that points to a resource the client can read. A link in a tool
-// result need not be listed by resources/list.
+// result need not be listed by resources/list. Since 2025-06-18.
 type ResourceLink struct {
 	// Identifier of the resource for use in code. Also the display name when title is absent. Required.
 	Name string
@@ -182,7 +184,7 @@ type ResourceLink struct {
 	// What the resource holds. Clients may pass it to the model.
 	Description string
 	// Icons to show in user interfaces. Clients that draw icons must handle PNG and JPEG and should
-	// handle SVG and WebP. Treat the data as untrusted.
+	// handle SVG and WebP. Treat the data as untrusted. Since 2025-11-25.
 	Icons []Icon
 	// MIME type of the contents, when the server knows it.
 	MIMEType string
@@ -208,7 +210,7 @@ type Result struct {
 }
 
 // Task is the state of a request that runs as a task, as told by its receiver. It starts in status
-// working; completed, failed and cancelled are final. Tasks are experimental.
+// working; completed, failed and cancelled are final. Tasks are experimental. Since 2025-11-25.
 type Task struct {
 	// Creation time, in ISO 8601 form. Required.
 	CreatedAt string
@@ -231,7 +233,7 @@ type Task struct {
 }
 
 // TaskMetadata asks for a request to run as a task. It is the task member of the request's
-// parameters.
+// parameters. Since 2025-11-25.
 type TaskMetadata struct {
 	// Lifetime the requestor would like for the task, in milliseconds from its creation. The receiver
 	// may choose another.
@@ -247,7 +249,7 @@ type TextContent struct {
 	// Hints about audience, priority and age, which the client may use to choose and show content.
 	Annotations *Annotations
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -262,7 +264,7 @@ type TextResourceContents struct {
 	// MIME type of the content, when the server knows it.
 	MIMEType string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -275,29 +277,29 @@ type Tool struct {
 	Name string
 	// JSON Schema of the arguments: an object schema, also for tools without arguments. Required.
 	InputSchema wire.Raw
-	// Hints about how the tool behaves. Untrusted unless the server is trusted.
+	// Hints about how the tool behaves. Untrusted unless the server is trusted. Since 2025-03-26.
 	Annotations *ToolAnnotations
 	// What the tool does, written for the model and for people.
 	Description string
-	// How the tool may be run, such as whether as a task.
+	// How the tool may be run, such as whether as a task. Since 2025-11-25.
 	Execution *ToolExecution
 	// Icons to show in user interfaces. Clients that draw icons must handle PNG and JPEG and should
-	// handle SVG and WebP. Treat the data as untrusted.
+	// handle SVG and WebP. Treat the data as untrusted. Since 2025-11-25.
 	Icons []Icon
 	// JSON Schema of structuredContent in the tool's results. If set, the server must return output
-	// that fits and the client should check it.
+	// that fits and the client should check it. Since 2025-06-18.
 	OutputSchema wire.Raw
-	// Display name for people. When absent, show annotations.title, or else name.
+	// Display name for people. When absent, show annotations.title, or else name. Since 2025-06-18.
 	Title string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
 }
 
 // ToolAnnotations holds hints about a tool's behavior. They may be wrong: clients must not rely on
-// them unless they trust the server.
+// them unless they trust the server. Since 2025-03-26.
 type ToolAnnotations struct {
 	// Hints that the tool may delete or overwrite things rather than only add. True when absent; means
 	// nothing for read-only tools.
@@ -315,7 +317,7 @@ type ToolAnnotations struct {
 	Unknown wire.Object
 }
 
-// ToolExecution says how a tool may be run.
+// ToolExecution says how a tool may be run. Since 2025-11-25.
 type ToolExecution struct {
 	// Whether calls may or must run as tasks. "forbidden" when absent; counts only if the server
 	// declared tasks.requests.tools.call.

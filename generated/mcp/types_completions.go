@@ -13,7 +13,7 @@ type CompleteParams struct {
 	Argument CompletionArgument
 	// Prompt or resource template that the argument belongs to. Required.
 	Ref CompletionReference
-	// Further input for better suggestions.
+	// Further input for better suggestions. Since 2025-06-18.
 	Context *CompletionContext
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
 	// modelcontextprotocol are reserved for the protocol.
@@ -58,7 +58,7 @@ type CompletionArgument struct {
 
 // CompletionContext is what is already known when an argument is completed.
 type CompletionContext struct {
-	// Values already chosen for other arguments or template variables, by name.
+	// Values already chosen for other arguments or template variables, by name. Since 2025-06-18.
 	Arguments map[string]string
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -68,7 +68,7 @@ type CompletionContext struct {
 type PromptReference struct {
 	// Name of the prompt, as listed by prompts/list. Required.
 	Name string
-	// Display name for people. When absent, show name instead.
+	// Display name for people. When absent, show name instead. Since 2025-06-18.
 	Title string
 	// Members that the schema does not name, in order.
 	Unknown wire.Object

@@ -4,7 +4,7 @@ package mcp
 
 import "github.com/tenonmcp/tenon/runtime/wire"
 
-// BooleanSchema describes a yes-or-no field of an elicitation form.
+// BooleanSchema describes a yes-or-no field of an elicitation form. Since 2025-06-18.
 type BooleanSchema struct {
 	// Initial value of the field. Clients that support defaults should fill it in.
 	Default *bool
@@ -17,7 +17,8 @@ type BooleanSchema struct {
 }
 
 // ElicitFormParams holds the parameters of elicitation/create in form mode: a message and the
-// fields to fill in. Servers must not ask for passwords, keys or payment data this way.
+// fields to fill in. Servers must not ask for passwords, keys or payment data this way. Since
+// 2025-06-18.
 //
 // In the schema: ElicitRequestFormParams.
 type ElicitFormParams struct {
@@ -27,16 +28,17 @@ type ElicitFormParams struct {
 	RequestedSchema ElicitSchema
 	// Asks the receiver to run the request as a task: it answers at once with a task, and tasks/result
 	// gives the outcome later. Only for request types the receiver declared under its tasks capability.
+	// Since 2025-11-25.
 	Task *TaskMetadata
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-11-25.
 	Meta *RequestMeta
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
 }
 
 // ElicitResult is the client's answer to elicitation/create: what the user decided and, for an
-// accepted form, the data.
+// accepted form, the data. Since 2025-06-18.
 type ElicitResult struct {
 	// What the user did. In URL mode, accept means consent to open the page, not that the interaction
 	// is finished. Required.
@@ -55,7 +57,7 @@ type ElicitResult struct {
 type ElicitSchema struct {
 	// Form fields by name, each a string, number, Boolean or choice. Required.
 	Properties wire.Map[PrimitiveSchemaDefinition]
-	// URI of the JSON Schema dialect. 2020-12 when absent.
+	// URI of the JSON Schema dialect. 2020-12 when absent. Since 2025-11-25.
 	Schema string
 	// Names of the fields the user must fill in.
 	Required []string
@@ -64,7 +66,7 @@ type ElicitSchema struct {
 }
 
 // ElicitURLParams holds the parameters of elicitation/create in URL mode: a page where the user
-// acts outside the client, as for sign-in, secrets or payment.
+// acts outside the client, as for sign-in, secrets or payment. Since 2025-11-25.
 //
 // In the schema: ElicitRequestURLParams.
 type ElicitURLParams struct {
@@ -107,11 +109,12 @@ type EnumOption struct {
 }
 
 // LegacyTitledEnumSchema describes a single-choice field in an older form that pairs enum with
-// enumNames. Deprecated: use oneOf with const and title for choices that need titles.
+// enumNames. Deprecated: use oneOf with const and title for choices that need titles. Since
+// 2025-06-18.
 type LegacyTitledEnumSchema struct {
 	// Values the user may choose from. Required.
 	Enum []string
-	// Value selected at first. Must be one of enum.
+	// Value selected at first. Must be one of enum. Since 2025-11-25.
 	Default string
 	// Help text shown with the field.
 	Description string
@@ -123,11 +126,11 @@ type LegacyTitledEnumSchema struct {
 	Unknown wire.Object
 }
 
-// NumberSchema describes a numeric field of an elicitation form.
+// NumberSchema describes a numeric field of an elicitation form. Since 2025-06-18.
 type NumberSchema struct {
 	// Kind of number to enter. Required.
 	Type NumberSchemaType
-	// Initial value of the field. Clients that support defaults should fill it in.
+	// Initial value of the field. Clients that support defaults should fill it in. Since 2025-11-25.
 	Default *float64
 	// Help text shown with the field.
 	Description string
@@ -141,9 +144,9 @@ type NumberSchema struct {
 	Unknown wire.Object
 }
 
-// StringSchema describes a text field of an elicitation form.
+// StringSchema describes a text field of an elicitation form. Since 2025-06-18.
 type StringSchema struct {
-	// Initial value of the field. Clients that support defaults should fill it in.
+	// Initial value of the field. Clients that support defaults should fill it in. Since 2025-11-25.
 	Default string
 	// Help text shown with the field.
 	Description string
@@ -160,7 +163,7 @@ type StringSchema struct {
 }
 
 // TitledMultiSelectEnumSchema describes a form field in which the user may choose several values
-// from options shown by title.
+// from options shown by title. Since 2025-11-25.
 type TitledMultiSelectEnumSchema struct {
 	// What each chosen value may be. Required.
 	Items TitledMultiSelectEnumSchemaItems
@@ -188,7 +191,7 @@ type TitledMultiSelectEnumSchemaItems struct {
 }
 
 // TitledSingleSelectEnumSchema describes a form field in which the user chooses one value from
-// options shown by title.
+// options shown by title. Since 2025-11-25.
 type TitledSingleSelectEnumSchema struct {
 	// Options to choose from. Required.
 	OneOf []EnumOption
@@ -203,7 +206,7 @@ type TitledSingleSelectEnumSchema struct {
 }
 
 // UntitledMultiSelectEnumSchema describes a form field in which the user may choose several values,
-// shown as they are.
+// shown as they are. Since 2025-11-25.
 type UntitledMultiSelectEnumSchema struct {
 	// What each chosen value may be. Required.
 	Items UntitledMultiSelectEnumSchemaItems
@@ -231,11 +234,11 @@ type UntitledMultiSelectEnumSchemaItems struct {
 }
 
 // UntitledSingleSelectEnumSchema describes a form field in which the user chooses one value, shown
-// as it is.
+// as it is. Since 2025-06-18.
 type UntitledSingleSelectEnumSchema struct {
 	// Values the user may choose from. Required.
 	Enum []string
-	// Value selected at first.
+	// Value selected at first. Since 2025-11-25.
 	Default string
 	// Help text shown with the field.
 	Description string

@@ -56,12 +56,12 @@ type Prompt struct {
 	// What the prompt does, for people.
 	Description string
 	// Icons to show in user interfaces. Clients that draw icons must handle PNG and JPEG and should
-	// handle SVG and WebP. Treat the data as untrusted.
+	// handle SVG and WebP. Treat the data as untrusted. Since 2025-11-25.
 	Icons []Icon
-	// Display name for people. When absent, show name instead.
+	// Display name for people. When absent, show name instead. Since 2025-06-18.
 	Title string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -75,7 +75,7 @@ type PromptArgument struct {
 	Description string
 	// True if prompts/get cannot do without this argument. False when absent.
 	Required bool
-	// Display name for people. When absent, show name instead.
+	// Display name for people. When absent, show name instead. Since 2025-06-18.
 	Title string
 	// Members that the schema does not name, in order.
 	Unknown wire.Object

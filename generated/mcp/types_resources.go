@@ -68,16 +68,16 @@ type Resource struct {
 	// What the resource holds. Clients may pass it to the model.
 	Description string
 	// Icons to show in user interfaces. Clients that draw icons must handle PNG and JPEG and should
-	// handle SVG and WebP. Treat the data as untrusted.
+	// handle SVG and WebP. Treat the data as untrusted. Since 2025-11-25.
 	Icons []Icon
 	// MIME type of the contents, when the server knows it.
 	MIMEType string
 	// Size of the raw contents in bytes, before any base64. Absent when unknown.
 	Size *int64
-	// Display name for people. When absent, show name instead.
+	// Display name for people. When absent, show name instead. Since 2025-06-18.
 	Title string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
@@ -95,14 +95,14 @@ type ResourceTemplate struct {
 	// What the resources of this family hold. Clients may pass it to the model.
 	Description string
 	// Icons to show in user interfaces. Clients that draw icons must handle PNG and JPEG and should
-	// handle SVG and WebP. Treat the data as untrusted.
+	// handle SVG and WebP. Treat the data as untrusted. Since 2025-11-25.
 	Icons []Icon
 	// MIME type of every matching resource. Absent if they differ.
 	MIMEType string
-	// Display name for people. When absent, show name instead.
+	// Display name for people. When absent, show name instead. Since 2025-06-18.
 	Title string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object

@@ -22,7 +22,7 @@ type Root struct {
 	// Display name of the root.
 	Name string
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-06-18.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object

@@ -27,14 +27,15 @@ type CreateMessageParams struct {
 	SystemPrompt string
 	// Asks the receiver to run the request as a task: it answers at once with a task, and tasks/result
 	// gives the outcome later. Only for request types the receiver declared under its tasks capability.
+	// Since 2025-11-25.
 	Task *TaskMetadata
 	// Randomness of the output; higher is more varied. Range and default depend on the model.
 	Temperature *float64
 	// Whether the model may or must use tools. Mode auto when absent; an error unless the client
-	// declared sampling.tools.
+	// declared sampling.tools. Since 2025-11-25.
 	ToolChoice *ToolChoice
 	// Tools offered to the model; the server runs the calls it makes. An error unless the client
-	// declared sampling.tools.
+	// declared sampling.tools. Since 2025-11-25.
 	Tools []Tool
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
 	// modelcontextprotocol are reserved for the protocol.
@@ -95,13 +96,13 @@ type SamplingMessage struct {
 	// else. Required.
 	Content []SamplingMessageContentBlock
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
-	// modelcontextprotocol are reserved for the protocol.
+	// modelcontextprotocol are reserved for the protocol. Since 2025-11-25.
 	Meta wire.Object
 	// Members that the schema does not name, in order.
 	Unknown wire.Object
 }
 
-// ToolChoice says how the model may use tools during sampling.
+// ToolChoice says how the model may use tools during sampling. Since 2025-11-25.
 type ToolChoice struct {
 	// Freedom the model has. "auto" when absent.
 	Mode ToolChoiceMode
@@ -110,7 +111,7 @@ type ToolChoice struct {
 }
 
 // ToolResultContent is a content block in a sampling message that gives the model the outcome of a
-// tool use. Its message has role user and holds only such blocks.
+// tool use. Its message has role user and holds only such blocks. Since 2025-11-25.
 type ToolResultContent struct {
 	// ID of the tool use that this answers. Must match one in the assistant message just before.
 	// Required.
@@ -129,7 +130,7 @@ type ToolResultContent struct {
 }
 
 // ToolUseContent is a content block in a sampling message by which the model calls a tool. The
-// server runs the tool and sends a tool result in its next request.
+// server runs the tool and sends a tool result in its next request. Since 2025-11-25.
 type ToolUseContent struct {
 	// ID of this call, which the tool result repeats as toolUseId. Required.
 	ID string

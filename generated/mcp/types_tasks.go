@@ -5,7 +5,7 @@ package mcp
 import "github.com/tenonmcp/tenon/runtime/wire"
 
 // CancelTaskResult is the answer to tasks/cancel: the state of the task, whose status is now
-// cancelled.
+// cancelled. Since 2025-11-25.
 type CancelTaskResult struct {
 	// Creation time, in ISO 8601 form. Required.
 	CreatedAt string
@@ -32,6 +32,7 @@ type CancelTaskResult struct {
 
 // GetTaskPayloadResult is the answer to tasks/result: exactly what the original request would have
 // returned, such as the members of a tool result. If that was a JSON-RPC error, so is the answer.
+// Since 2025-11-25.
 type GetTaskPayloadResult struct {
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
 	// modelcontextprotocol are reserved for the protocol.
@@ -40,7 +41,7 @@ type GetTaskPayloadResult struct {
 	Unknown wire.Object
 }
 
-// GetTaskResult is the answer to tasks/get: the present state of the task.
+// GetTaskResult is the answer to tasks/get: the present state of the task. Since 2025-11-25.
 type GetTaskResult struct {
 	// Creation time, in ISO 8601 form. Required.
 	CreatedAt string
@@ -65,7 +66,7 @@ type GetTaskResult struct {
 	Unknown wire.Object
 }
 
-// ListTasksResult is the answer to tasks/list: one page of tasks.
+// ListTasksResult is the answer to tasks/list: one page of tasks. Since 2025-11-25.
 type ListTasksResult struct {
 	// State of each task on this page. Required.
 	Tasks []Task
@@ -87,6 +88,7 @@ type TaskIDParams struct {
 }
 
 // TaskStatusParams holds the parameters of notifications/tasks/status: the full state of the task.
+// Since 2025-11-25.
 //
 // In the schema: TaskStatusNotificationParams.
 type TaskStatusParams struct {

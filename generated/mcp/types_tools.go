@@ -15,6 +15,7 @@ type CallToolParams struct {
 	Arguments wire.Raw
 	// Asks the receiver to run the request as a task: it answers at once with a task, and tasks/result
 	// gives the outcome later. Only for request types the receiver declared under its tasks capability.
+	// Since 2025-11-25.
 	Task *TaskMetadata
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
 	// modelcontextprotocol are reserved for the protocol.
@@ -33,7 +34,7 @@ type CallToolResult struct {
 	// itself. False when absent.
 	IsError bool
 	// Output as a JSON object. Must satisfy the tool's outputSchema if it has one; content should then
-	// also carry it as serialized JSON text.
+	// also carry it as serialized JSON text. Since 2025-06-18.
 	StructuredContent wire.Raw
 	// Extra metadata attached by the sender. Key prefixes whose second label is mcp or
 	// modelcontextprotocol are reserved for the protocol.

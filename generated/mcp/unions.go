@@ -192,7 +192,7 @@ func (h *contentBlockHolder) DecodeJSON(d *wire.Decoder) {
 }
 
 // ElicitParams holds the parameters of elicitation/create. Mode url sends the user to a web page;
-// mode form, or no mode at all, asks through a form.
+// mode form, or no mode at all, asks through a form. Since 2025-06-18.
 //
 // It is one of *ElicitURLParams, *ElicitFormParams, *UnknownElicitParams.
 //
@@ -440,7 +440,7 @@ func (h *elicitValueHolder) DecodeJSON(d *wire.Decoder) {
 }
 
 // EnumSchema describes a choice field of an elicitation form: one or several values, with or
-// without display titles, or the older enumNames form.
+// without display titles, or the older enumNames form. Since 2025-06-18.
 //
 // It is one of *UntitledSingleSelectEnumSchema, *TitledSingleSelectEnumSchema,
 // *UntitledMultiSelectEnumSchema, *TitledMultiSelectEnumSchema, *LegacyTitledEnumSchema,
@@ -553,7 +553,7 @@ func (h *enumSchemaHolder) DecodeJSON(d *wire.Decoder) {
 }
 
 // MultiSelectEnumSchema describes a form field in which the user may choose several values, with or
-// without display titles.
+// without display titles. Since 2025-11-25.
 //
 // It is one of *UntitledMultiSelectEnumSchema, *TitledMultiSelectEnumSchema,
 // *UnknownMultiSelectEnumSchema.
@@ -636,7 +636,7 @@ func (h *multiSelectEnumSchemaHolder) DecodeJSON(d *wire.Decoder) {
 }
 
 // PrimitiveSchemaDefinition describes one field of an elicitation form: text, a number, a yes-or-no
-// value or a choice from a list.
+// value or a choice from a list. Since 2025-06-18.
 //
 // It is one of *StringSchema, *NumberSchema, *BooleanSchema, *UntitledSingleSelectEnumSchema,
 // *TitledSingleSelectEnumSchema, *UntitledMultiSelectEnumSchema, *TitledMultiSelectEnumSchema,
@@ -947,7 +947,7 @@ func (h *samplingMessageContentBlockHolder) DecodeJSON(d *wire.Decoder) {
 }
 
 // SingleSelectEnumSchema describes a form field in which the user chooses one value, with or
-// without display titles.
+// without display titles. Since 2025-11-25.
 //
 // It is one of *UntitledSingleSelectEnumSchema, *TitledSingleSelectEnumSchema,
 // *UnknownSingleSelectEnumSchema.
