@@ -40,8 +40,9 @@ var (
 	// ErrTooLarge is in the chain of the error for a message over the size limit.
 	ErrTooLarge = errors.New("message too large")
 	// ErrSessionEnded is in the chain of the error for a message that the server refused unhandled because it knows the
-	// session no more (HTTP 404). A transport fails that message with it ([Session.FailCall], or the error of Send) before
-	// it closes the session with it as the cause; calls that only lose their answer then match ErrClosed besides.
+	// session no more (HTTP 404). A transport fails that message with it ([Session.FailCall], or the error of Send) and
+	// leaves the session open, so that other messages under way hear the same: closing it is for who opened it. A call that
+	// had been accepted, and only loses its answer, matches ErrClosed besides.
 	ErrSessionEnded = errors.New("session ended by the server")
 )
 

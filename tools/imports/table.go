@@ -28,7 +28,9 @@ var table = []row{
 
 	{folder: "runtime/wire", libraries: []string{"github.com/goccy/go-json"}},
 	{folder: "runtime/rpc", may: []string{"runtime/wire"}, tests: []string{"runtime/pipe"}},
-	{folder: "runtime/transporttest", may: []string{"runtime/rpc"}, libraries: []string{"github.com/stretchr/testify", "go.uber.org/goleak"}},
+	{folder: "runtime/transporttest", may: transport, libraries: []string{"github.com/stretchr/testify", "go.uber.org/goleak"}, tests: []string{
+		"runtime/pipe", "runtime/stdio", "runtime/streamhttp",
+	}},
 	{folder: "runtime/pipe", may: transport, tests: transportTests},
 	{folder: "runtime/stdio", may: transport, tests: transportTests},
 	{folder: "runtime/tcp", may: transport, tests: transportTests},
@@ -36,16 +38,18 @@ var table = []row{
 	{folder: "runtime/streamhttp", may: transport, tests: transportTests},
 	{folder: "runtime/legacysse", may: transport, tests: transportTests},
 
-	{folder: "server", may: []string{"generated", "runtime/rpc", "runtime/wire"}, tests: []string{"server/servertest"}, libraries: []string{
+	{folder: "server", may: []string{"generated", "runtime/rpc", "runtime/wire"}, tests: []string{"server/servertest", "runtime/pipe", "runtime/stdio", "runtime/streamhttp"}, libraries: []string{
 		"github.com/invopop/jsonschema", "github.com/santhosh-tekuri/jsonschema/v6", "github.com/yosida95/uritemplate/v3",
 	}},
 	{folder: "server/servertest", may: []string{"server", "client"}},
 	{folder: "server/serverauth", may: []string{"server", "runtime/rpc", "runtime/wire"}, libraries: []string{"github.com/lestrrat-go/jwx/v3"}},
 	{folder: "server/taskbolt", may: []string{"server", "runtime/rpc", "runtime/wire"}},
 
-	{folder: "client", may: []string{"generated", "runtime/rpc", "runtime/wire"}},
+	{folder: "client", may: []string{"generated", "runtime/rpc", "runtime/wire"}, tests: []string{"runtime/pipe", "runtime/stdio"}, libraries: []string{
+		"github.com/santhosh-tekuri/jsonschema/v6",
+	}},
 	{folder: "client/dial", may: []string{
-		"client", "runtime/pipe", "runtime/stdio", "runtime/tcp", "runtime/websocket", "runtime/streamhttp", "runtime/legacysse",
+		"client", "generated", "runtime/rpc", "runtime/wire", "runtime/pipe", "runtime/stdio", "runtime/tcp", "runtime/websocket", "runtime/streamhttp", "runtime/legacysse",
 	}},
 	{folder: "client/clientauth", may: []string{"client", "runtime/rpc", "runtime/wire"}, libraries: []string{
 		"golang.org/x/oauth2", "github.com/lestrrat-go/jwx/v3",
