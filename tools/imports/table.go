@@ -38,10 +38,10 @@ var table = []row{
 	{folder: "runtime/streamhttp", may: transport, tests: transportTests},
 	{folder: "runtime/legacysse", may: transport, tests: transportTests},
 
-	{folder: "server", may: []string{"generated", "runtime/rpc", "runtime/wire"}, tests: []string{"server/servertest", "runtime/pipe", "runtime/stdio", "runtime/streamhttp"}, libraries: []string{
-		"github.com/invopop/jsonschema", "github.com/santhosh-tekuri/jsonschema/v6", "github.com/yosida95/uritemplate/v3",
+	{folder: "server", may: []string{"generated", "runtime/rpc", "runtime/wire"}, tests: []string{"server/servertest", "client", "runtime/pipe", "runtime/stdio", "runtime/streamhttp"}, libraries: []string{
+		"github.com/santhosh-tekuri/jsonschema/v6", "github.com/yosida95/uritemplate/v3",
 	}},
-	{folder: "server/servertest", may: []string{"server", "client"}},
+	{folder: "server/servertest", may: []string{"server", "client", "runtime/pipe", "runtime/rpc"}, tests: []string{"generated"}},
 	{folder: "server/serverauth", may: []string{"server", "runtime/rpc", "runtime/wire"}, libraries: []string{"github.com/lestrrat-go/jwx/v3"}},
 	{folder: "server/taskbolt", may: []string{"server", "runtime/rpc", "runtime/wire"}},
 
