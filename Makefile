@@ -10,6 +10,8 @@ FUZZTIME ?= 30s
 # Which benchmarks `make bench` runs, and how often. Ten runs are what benchstat likes to compare.
 BENCH ?= .
 COUNT ?= 1
+# How often `make conformance` runs the suite.
+RUNS ?= 1
 # Flags for the harness that `make bench-peers` runs, such as: PEERS='-inflight 32 -rounds 9'
 PEERS ?=
 
@@ -78,8 +80,5 @@ bench-peers: ## Race the hello server against other SDKs and a bare echo over st
 	go -C tools/bench run . $(PEERS)
 
 .PHONY: conformance
-conformance: ## Check the protocol end to end: golden files, transports, and sessions of real processes
-	@echo "The official conformance suite drives servers over Streamable HTTP. This repository has stdio and"
-	@echo "in-memory transports, so what runs is our own: the generator's golden files, the generated protocol,"
-	@echo "the sessions and transports, and the hello client and server as processes."
-	go test -count=1 ./gen/... ./generated/... ./runtime/... ./examples/...
+conformance: ## Run the official conformance suite, RUNS times (1), against our server and client; needs npm
+	go run ./tools/conformance -runs $(RUNS)
