@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +14,7 @@ import (
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/stdio"
+	"github.com/tenonmcp/tenon/runtime/streamhttp"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -35,6 +37,11 @@ func connect(t *testing.T) mcp.ServerStub {
 	conn, err := child.Connect(t.Context(), session)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	return open(t, session)
+}
+
+// open opens a session.
+func open(t *testing.T, session *rpc.Session) mcp.ServerStub {
 	server := mcp.ServerStub{Caller: session}
 	result, err := server.Initialize(t.Context(), &mcp.InitializeParams{ProtocolVersion: mcp.Latest.Name, ClientInfo: mcp.Implementation{Name: "test", Version: "1"}})
 	require.NoError(t, err)
@@ -59,11 +66,12 @@ func TestGreetOverStdio(t *testing.T) {
 
 func TestWhatIsWrongIsAnswered(t *testing.T) {
 	server := connect(t)
+	const bad = "The arguments of greet are not valid; correct them and call it again.\n"
 	for arguments, want := range map[string]string{
-		`{"name":5}`:            "bad arguments: at /name (offset 8): expected a string, found number 5",
-		`{"nam":"Ada"}`:         "bad arguments: at /nam (offset 7): expected no argument but name, found string \"Ada\"",
-		`{"name":"a","x":1}`:    "bad arguments: at /x (offset 16): expected no argument but name, found number 1",
-		`{}`:                    "bad arguments: at offset 1: expected the member \"name\", found the end of the object",
+		`{"name":5}`:            bad + "/name: expected a string, found a number",
+		`{"nam":"Ada"}`:         bad + "/nam: unknown; did you mean \"name\"?; allowed: name\n/name: required but missing; expected a string (the person to greet)",
+		`{"name":"a","x":1}`:    bad + "/x: unknown; allowed: name",
+		`{}`:                    bad + "/name: required but missing; expected a string (the person to greet)",
 		`{"name":"\ud800"}`:     "hello, \ufffd",
 		`{"name":"Ada \u0026"}`: "hello, Ada &",
 	} {
@@ -74,13 +82,37 @@ func TestWhatIsWrongIsAnswered(t *testing.T) {
 	absent, err := server.CallTool(t.Context(), &mcp.CallToolParams{Name: "greet"})
 	require.NoError(t, err)
 	require.True(t, absent.IsError)
-	require.Equal(t, []mcp.ContentBlock{&mcp.TextContent{Text: "bad arguments: at offset 1: expected the member \"name\", found the end of the object"}}, absent.Content)
+	require.Equal(t, []mcp.ContentBlock{&mcp.TextContent{Text: bad + "/name: required but missing; expected a string (the person to greet)"}}, absent.Content)
 
 	_, err = server.CallTool(t.Context(), &mcp.CallToolParams{Name: "insult"})
 	require.Equal(t, mcp.CodeInvalidParams, rpc.CodeOf(err))
-	require.ErrorContains(t, err, `unknown tool "insult": this server has greet`)
+	require.ErrorContains(t, err, `unknown tool "insult": expected one of greet`)
 	_, err = server.ListPrompts(t.Context(), nil)
 	require.Equal(t, mcp.CodeMethodNotFound, rpc.CodeOf(err))
+}
+
+// TestGreetOverHTTP starts the server as a process with -http and asks it as any HTTP client would.
+func TestGreetOverHTTP(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-http", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), asServer+"=1")
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Wait() }()
+	defer func() { require.NoError(t, cmd.Process.Kill()) }()
+	lines := bufio.NewScanner(stderr)
+	require.True(t, lines.Scan())
+	url, ok := strings.CutPrefix(lines.Text(), "hello: serving ")
+	require.True(t, ok, lines.Text())
+
+	session := rpc.NewSession(rpc.Config{})
+	conn, err := streamhttp.Connect(url).Connect(t.Context(), session)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	server := open(t, session)
+	result, err := server.CallTool(t.Context(), &mcp.CallToolParams{Name: "greet", Arguments: wire.MustRaw(`{"name":"Ada"}`)})
+	require.NoError(t, err)
+	require.Equal(t, []mcp.ContentBlock{&mcp.TextContent{Text: "hello, Ada"}}, result.Content)
 }
 
 // TestALineThatIsNoMessage: the server says so without an id, and takes the next line.

@@ -1,95 +1,72 @@
-// Command hello is a Model Context Protocol server with one tool, on standard input and output. It is
-// written directly over the generated handler interfaces.
+// Command hello is a Model Context Protocol server with one tool, on standard input and output, or, with -http, over
+// Streamable HTTP at /mcp:
+//
+//	hello [-http 127.0.0.1:8080]
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
+	"time"
 
-	"github.com/tenonmcp/tenon/generated/mcp"
-	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/stdio"
-	"github.com/tenonmcp/tenon/runtime/wire"
+	"github.com/tenonmcp/tenon/runtime/streamhttp"
+	"github.com/tenonmcp/tenon/server"
 )
 
+// greeting is the arguments of greet. Their schema is made of it.
+type greeting struct {
+	Name string `json:"name" jsonschema:"description=the person to greet"`
+}
+
 func main() {
+	address := flag.String("http", "", "serve Streamable HTTP at this `address`, path /mcp, instead of standard input and output")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	dispatch := rpc.NewDispatch(mcp.Latest.Server, hello{})
-	if err := stdio.Serve(ctx, rpc.NewAcceptor(rpc.Config{Dispatch: dispatch}, mcp.Latest.Name)); err != nil && ctx.Err() == nil {
+	if err := run(ctx, *address); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "hello:", err)
 		os.Exit(1)
 	}
 }
 
-// hello handles what it has: the handshake and tools. Every other method is answered with "method
-// not found".
-type hello struct{}
-
-var (
-	_ mcp.LifecycleHandler = hello{}
-	_ mcp.ToolsHandler     = hello{}
-)
-
-func (hello) Initialize(context.Context, *mcp.InitializeParams) (*mcp.InitializeResult, error) {
-	return &mcp.InitializeResult{
-		ProtocolVersion: mcp.Latest.Name,
-		ServerInfo:      mcp.Implementation{Name: "hello", Version: "1.0.0"},
-		Capabilities:    mcp.ServerCapabilities{Tools: &mcp.ListChangedCapability{}},
-	}, nil
+func run(ctx context.Context, address string) error {
+	s := server.New("hello", "1.0.0")
+	server.AddTool(s, "greet", "Greets a person.", func(_ context.Context, in greeting) (string, error) {
+		return "hello, " + in.Name, nil
+	})
+	if address == "" {
+		return s.Serve(ctx, stdio.Serve)
+	}
+	return serveHTTP(ctx, s, address)
 }
 
-func (hello) Initialized(context.Context, *mcp.NotificationParams) error { return nil }
-
-func (hello) ListTools(context.Context, *mcp.PaginatedParams) (*mcp.ListToolsResult, error) {
-	return &mcp.ListToolsResult{Tools: []mcp.Tool{{
-		Name:        "greet",
-		Description: "Greets a person.",
-		InputSchema: greetSchema,
-	}}}, nil
-}
-
-var greetSchema = wire.MustRaw(`{"type":"object","properties":{"name":{"type":"string","description":"the person to greet"}},"required":["name"],"additionalProperties":false}`)
-
-func (hello) CallTool(_ context.Context, params *mcp.CallToolParams) (*mcp.CallToolResult, error) {
-	if params.Name != "greet" {
-		return nil, rpc.Errorf(mcp.CodeInvalidParams, "unknown tool %q: this server has greet", params.Name)
+// serveHTTP serves s until ctx ends, and then lets what was asked be answered.
+func serveHTTP(ctx context.Context, s *server.Server, address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
 	}
-	arguments := params.Arguments
-	if arguments.IsZero() {
-		arguments = wire.MustRaw(`{}`)
+	fmt.Fprintf(os.Stderr, "hello: serving http://%s/mcp\n", listener.Addr())
+	handler := streamhttp.Handler(s)
+	mux := http.NewServeMux()
+	mux.Handle("/mcp", handler)
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	down := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		down <- errors.Join(handler.Shutdown(ctx), web.Shutdown(ctx))
+	})
+	if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		stop()
+		return err
 	}
-	var in greeting
-	if err := arguments.Decode(&in); err != nil {
-		// the model sent it and can mend it, so it is a result and not an error of the protocol
-		return &mcp.CallToolResult{IsError: true, Content: text("bad arguments: " + err.Error())}, nil
-	}
-	return &mcp.CallToolResult{Content: text("hello, " + in.Name)}, nil
-}
-
-func text(s string) []mcp.ContentBlock {
-	return []mcp.ContentBlock{&mcp.TextContent{Text: s}}
-}
-
-// greeting is the arguments of greet, read as strictly as the protocol's own messages.
-type greeting struct{ Name string }
-
-func (g *greeting) DecodeJSON(d *wire.Decoder) {
-	*g = greeting{}
-	var seen uint64
-	d.Object()
-	for key, ok := d.Key(); ok; key, ok = d.Key() {
-		if string(key) != "name" {
-			d.Fail("no argument but name")
-			return
-		}
-		if d.Once(&seen, 0) {
-			g.Name = d.String()
-		}
-	}
-	if seen&1 != 1 {
-		d.Missing(seen, "name")
-	}
+	return <-down
 }
