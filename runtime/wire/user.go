@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 
+	gojson "github.com/goccy/go-json"
 	"github.com/goccy/go-json/jsontext"
 	json "github.com/goccy/go-json/v2"
 )
@@ -12,9 +13,10 @@ import (
 // Marshal returns the JSON of a user's Go value, by the rules of
 // goccy/go-json/v2: struct tags as of encoding/json, a nil slice as [], a nil map
 // as {}, the entries of a map sorted by name, []byte as base64, and an error for
-// what JSON cannot hold.
+// what JSON cannot hold. The option omitempty leaves out false, 0, nil and what
+// is empty, as people know it from encoding/json.
 func Marshal(v any) (Raw, error) {
-	text, err := json.Marshal(v, json.Deterministic(true))
+	text, err := json.Marshal(v, marshalOptions)
 	if err != nil {
 		return Raw{}, marshalError(err)
 	}
@@ -23,6 +25,8 @@ func Marshal(v any) (Raw, error) {
 	}
 	return Raw{text}, nil
 }
+
+var marshalOptions = json.JoinOptions(json.Deterministic(true), gojson.OmitEmptyWithLegacySemantics(true))
 
 // Unmarshal reads the value into a user's Go value, which v points to, by the
 // rules of goccy/go-json/v2: names match fields by exact bytes, members without

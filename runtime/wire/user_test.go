@@ -181,3 +181,16 @@ func TestPathErrorHelpers(t *testing.T) {
 	_ = AtField("b", inner)
 	require.Equal(t, "/a", inner.(*PathError).Pointer, "the inner error is not modified")
 }
+
+func TestMarshalOmitsWhatIsEmpty(t *testing.T) {
+	raw, err := Marshal(struct {
+		Count int      `json:"count,omitempty"`
+		On    bool     `json:"on,omitempty"`
+		Name  string   `json:"name,omitempty"`
+		Tags  []string `json:"tags,omitempty"`
+		Time  *int     `json:"time,omitempty"`
+		Kept  int      `json:"kept"`
+	}{})
+	require.NoError(t, err)
+	require.Equal(t, `{"kept":0}`, raw.String())
+}
