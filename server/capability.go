@@ -124,22 +124,23 @@ func (st *sessionState) requires(method, capability string) error {
 		return &StatelessError{method}
 	}
 	c := st.client()
-	if c == nil || !clientDeclares(&c.Capabilities, capability) {
+	if c == nil || !clientDeclares(&c.Capabilities, st.session.Version(), capability) {
 		return &CapabilityError{Method: method, Capability: capability}
 	}
 	return nil
 }
 
-// clientDeclares is Declares for the capabilities that no method names as well.
-func clientDeclares(c *mcp.ClientCapabilities, capability string) bool {
+// clientDeclares is Declares for the capabilities that no method names as well, as they are in the client's version.
+func clientDeclares(c *mcp.ClientCapabilities, version, capability string) bool {
 	switch capability {
 	case "elicitation.form":
 		// An empty object means form mode, from before there were modes.
 		return c.Elicitation != nil && (!c.Elicitation.Form.IsZero() || c.Elicitation.URL.IsZero())
 	case "sampling.tools":
-		return c.Sampling != nil && !c.Sampling.Tools.IsZero()
+		return c.Sampling != nil && !c.Sampling.Tools.IsZero() && version >= manyBlocks
 	case "sampling.context":
-		return c.Sampling != nil && !c.Sampling.Context.IsZero()
+		// Before there was a capability for it, asking was enough.
+		return c.Sampling != nil && (!c.Sampling.Context.IsZero() || version < manyBlocks)
 	}
 	return c.Declares(capability)
 }

@@ -78,8 +78,8 @@ func noteOf(b *mcp.AudioContent) string {
 	return "[audio, " + b.MIMEType + ", which this version of the protocol cannot carry]"
 }
 
-// samplingFor gives a sampling request in the form for a peer: one block a message. Tools are not in question, since an
-// older peer does not declare them.
+// samplingFor gives a sampling request in the form for a peer: one block a message. Tools are not in question: those
+// need a capability of this version.
 func samplingFor(version string, params *mcp.CreateMessageParams) *mcp.CreateMessageParams {
 	if version >= manyBlocks {
 		return params

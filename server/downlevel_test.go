@@ -52,6 +52,19 @@ func TestOldPeersAreAskedInWordsTheyKnow(t *testing.T) {
 	require.Contains(t, a.asked[0], `"messages":[{"role":"user","content":{"type":"text","text":"hi"}},{"role":"user","content":{"type":"text","text":"[audio, audio/wav, which`)
 
 	a.asked = nil
+	handle(t, clientSide{handler: a, capabilities: everything, version: "2025-06-18"}, func(ctx context.Context) error {
+		p := question1()
+		p.IncludeContext = mcp.IncludeContextThisServer
+		_, err := Sample(ctx, "context", p)
+		require.NoError(t, err, "before it had a capability of its own")
+		p.Tools = []mcp.Tool{{Name: "t", InputSchema: wire.MustRaw(`{"type":"object"}`)}}
+		_, err = Sample(ctx, "tools", p)
+		require.EqualError(t, err, `sampling/createMessage was not sent: the client did not declare the capability "sampling.tools"`)
+		return nil
+	})
+	require.Len(t, a.asked, 1)
+
+	a.asked = nil
 	type one struct{ Color color }
 	type several struct{ Colors []color }
 	r := handle(t, clientSide{handler: a, capabilities: everything, version: "2025-06-18"}, func(ctx context.Context) error {
