@@ -62,6 +62,13 @@ lint: ## Check formatting, import directions, vet, staticcheck, errcheck, known 
 	go -C tools/bench $(TOOL) $(ERRCHECK) ./...
 	tools/lint/vulns
 
+.PHONY: cross
+cross: ## Build and vet for Linux, macOS and Windows, on amd64 and arm64
+	@for os in linux darwin windows; do for arch in amd64 arm64; do \
+		echo "GOOS=$$os GOARCH=$$arch go build ./... && go vet ./..."; \
+		GOOS=$$os GOARCH=$$arch go build ./... && GOOS=$$os GOARCH=$$arch go vet ./... || exit 1; \
+	done; done
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s), one after the other, up to the first failure
 	@go test -list '^Fuzz' ./... \

@@ -48,6 +48,7 @@
 //	Limits.NotificationBytes    32 MiB    of their params           the same
 //	Limits.Pending              2,048     calls waiting             the call fails with -32010
 //	Limits.Progress             256       reports waiting per call  the newest replaces the one before
+//	Limits.Batch                1,000     messages in a batch       refused with -32600
 //	Limits.Depth                512       nesting                   refused with -32600
 //	LineLimits.Message          16 MiB    a message, either way     refused with -32600, or not sent
 //	LineLimits.QueueMessages    1,024     messages to be written    senders wait, at most WriteTime

@@ -24,6 +24,8 @@ type Limits struct {
 	// Progress is how many reports of one call may wait for its callback; default 256. One more takes the place of the
 	// newest that waits, so that the last always arrives.
 	Progress int
+	// Batch is how many messages a batch may have, where there are batches; default 1,000. More are refused together.
+	Batch int
 	// Depth is how deeply a message may be nested; default 512.
 	Depth int
 }
@@ -35,6 +37,7 @@ const (
 	defaultNotificationBytes = 32 << 20
 	defaultPending           = 2048
 	defaultProgress          = 256
+	defaultBatch             = 1000
 	defaultDepth             = 512
 )
 
@@ -45,6 +48,7 @@ func (l Limits) withDefaults() Limits {
 	l.NotificationBytes = limit(l.NotificationBytes, defaultNotificationBytes)
 	l.Pending = limit(l.Pending, defaultPending)
 	l.Progress = limit(l.Progress, defaultProgress)
+	l.Batch = limit(l.Batch, defaultBatch)
 	l.Depth = limit(l.Depth, defaultDepth)
 	return l
 }

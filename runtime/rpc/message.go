@@ -45,6 +45,7 @@ type Message struct {
 
 	raw   wire.Raw      // params or result as text; absent if none, or if value has it
 	value wire.Appender // params or result as a Go value; nil if none, or if raw has it
+	text  []byte        // the answers of a batch, encoded; nil otherwise
 
 	session  *Session
 	outgoing bool
@@ -117,6 +118,9 @@ func (m *Message) SetParams(p wire.Appender) {
 
 // AppendJSON appends the message as one line of JSON, without its end. A result without a value is {}.
 func (m *Message) AppendJSON(b []byte) []byte {
+	if m.text != nil {
+		return append(b, m.text...)
+	}
 	switch m.Kind {
 	case KindRequest:
 		b = append(b, `{"jsonrpc":"2.0","id":`...)

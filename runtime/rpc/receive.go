@@ -9,11 +9,14 @@ import (
 
 // Receive takes one message as it arrived. It does not wait for handlers, and keeps no reference to text. Of ctx only
 // the values reach them. What a request's handler sends while it runs, and the answer, go to out; nil means the
-// session's own stream. If out is an [Ender] it is told when nothing more will come for the request.
+// session's own stream. Where version 2025-03-26 was negotiated, text may be a batch of messages. If out is an [Ender] it is told when nothing more will come for the request.
 //
 // The error is for the transport's information: everything that follows from it (an answer to the peer, a failed
 // call) has been done. The session goes on after any error.
 func (s *Session) Receive(ctx context.Context, text []byte, out Stream) error {
+	if s.isBatch(text) {
+		return s.receiveBatch(ctx, text, out)
+	}
 	m, err := Parse(text, s.options)
 	if err != nil {
 		return s.Refuse(ctx, m, err, out)
