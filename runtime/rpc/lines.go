@@ -124,8 +124,9 @@ func (c *LineConn) wakeReader(read <-chan error) {
 	if !ok || d.SetReadDeadline(time.Unix(1, 0)) != nil {
 		return
 	}
-	<-read
-	_ = d.SetReadDeadline(time.Time{})
+	if err := <-read; err != nil {
+		_ = d.SetReadDeadline(time.Time{}) // the next reader of the descriptor is not to meet it
+	}
 }
 
 // read feeds s until the input ends or s is closed. The result is nil at the end of the input.
