@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/tenonmcp/tenon/generated/mcp"
+	"github.com/tenonmcp/tenon/client"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/stdio"
 	"github.com/tenonmcp/tenon/runtime/wire"
@@ -31,38 +31,26 @@ func main() {
 
 func talk(ctx context.Context, command []string) (err error) {
 	fmt.Println("starting", command)
-	session := rpc.NewSession(rpc.Config{Outgoing: []rpc.Interceptor{show}})
-	conn, err := stdio.Command(command[0], command[1:]...).Connect(ctx, session)
+	c, err := client.Dial(ctx, client.Info("hello-client", "1.0.0"), stdio.Command(command[0], command[1:]...), client.WithOutgoing(show))
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if closing := conn.Close(); err == nil {
+		if closing := c.Close(); err == nil {
 			err = closing
 		}
 	}()
-	server := mcp.ServerStub{Caller: session}
-	if _, err := server.Initialize(ctx, &mcp.InitializeParams{
-		ProtocolVersion: mcp.Latest.Name,
-		ClientInfo:      mcp.Implementation{Name: "hello-client", Version: "1.0.0"},
-	}); err != nil {
-		return err
+	for tool, err := range c.Tools(ctx) {
+		if err != nil {
+			return err
+		}
+		fmt.Printf("\nit has the tool %s: %s\n", tool.Name, tool.Description)
 	}
-	if err := server.Initialized(ctx, nil); err != nil {
-		return err
-	}
-	if _, err := server.ListTools(ctx, nil); err != nil {
-		return err
-	}
-	result, err := server.CallTool(ctx, &mcp.CallToolParams{Name: "greet", Arguments: wire.MustRaw(`{"name":"Ada"}`)})
+	greeting, err := client.CallTool[string](ctx, c, "greet", map[string]string{"name": "Ada"})
 	if err != nil {
 		return err
 	}
-	for _, block := range result.Content {
-		if text, ok := block.(*mcp.TextContent); ok {
-			fmt.Printf("\ngreet says: %s\n", text.Text)
-		}
-	}
+	fmt.Printf("\ngreet says: %s\n", greeting)
 	return nil
 }
 
