@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,25 @@ var contenders = []contender{
 	{name: "tenon", folder: "../..", pkg: "./examples/hello", module: "github.com/tenonmcp/tenon"},
 	{name: "mcpgo", folder: ".", pkg: "./servers/mcpgo", module: "github.com/mark3labs/mcp-go"},
 	{name: "gosdk", folder: ".", pkg: "./servers/gosdk", module: "github.com/modelcontextprotocol/go-sdk"},
+}
+
+// httpContenders are the servers that race over HTTP, where what says what is asked for. They have the
+// names of contenders.
+func httpContenders(what string) []contender {
+	all := slices.Clone(contenders)
+	for i := range all {
+		all[i].args = []string{"-http", "127.0.0.1:0"}
+		switch {
+		case all[i].blind:
+			all[i].args = append(all[i].args, strconv.Itoa(sizeOf(what)))
+		case what == httpCall:
+		case all[i].name == "tenon":
+			all[i].folder, all[i].pkg = ".", "./servers/tenon"
+		default:
+			all[i].args = append(all[i].args, "-catalogue")
+		}
+	}
+	return all
 }
 
 func contenderNames() []string {

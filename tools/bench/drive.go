@@ -22,6 +22,10 @@ func (s sample) callsPerSecond() float64   { return float64(s.calls) / s.wall.Se
 
 // measure runs r twice, with and without the calls, and reports the difference.
 func measure(ctx context.Context, r racer, calls int, l load, limit time.Duration) (sample, error) {
+	drive := drive
+	if l.what != "" {
+		drive = driveHTTP
+	}
 	idle, err := drive(ctx, r, 0, l, limit)
 	if err != nil {
 		return sample{}, fmt.Errorf("handshake: %w", err)
@@ -36,9 +40,15 @@ func measure(ctx context.Context, r racer, calls int, l load, limit time.Duratio
 
 // load is how the calls are made.
 type load struct {
-	inFlight int  // how many calls are without an answer at a time
-	burst    bool // all requests that may be sent go out in one write, and no answer is read before
+	inFlight int    // how many calls are without an answer at a time; over HTTP each has a session of its own
+	burst    bool   // all requests that may be sent go out in one write, and no answer is read before
+	what     string // over HTTP what is asked for, httpCall or httpList; "" over stdio
 }
+
+const (
+	httpCall = "call"
+	httpList = "list"
+)
 
 // drive starts r, shakes hands, makes the calls, closes its standard input and waits for it to exit.
 // The cpu of the sample is that of the whole life of the child.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +17,10 @@ import (
 const behaviour = "TENON_BENCH_BEHAVIOUR"
 
 func TestMain(m *testing.M) {
-	if b := os.Getenv(behaviour); b != "" {
+	if b := os.Getenv(behaviour); strings.HasPrefix(b, "http ") {
+		serveHTTP(b)
+		return
+	} else if b != "" {
 		serve(b)
 		return
 	}
@@ -92,7 +96,7 @@ func TestDrive(t *testing.T) {
 				c.limit = time.Minute
 			}
 			self := racer{contender: contender{name: "self"}, binary: os.Args[0]}
-			s, err := drive(context.Background(), self, 20, load{c.inFlight, c.burst}, c.limit)
+			s, err := drive(context.Background(), self, 20, load{inFlight: c.inFlight, burst: c.burst}, c.limit)
 			if c.err != "" {
 				require.ErrorContains(t, err, c.err)
 				return
@@ -115,7 +119,7 @@ func TestParse(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 7, s.calls)
 	require.Equal(t, 2, s.rounds)
-	require.Equal(t, []load{{8, true}, {1, true}}, s.loads)
+	require.Equal(t, []load{{inFlight: 8, burst: true}, {inFlight: 1, burst: true}}, s.loads)
 	require.Len(t, s.servers, 2)
 	for _, c := range []struct{ flag, value, err string }{
 		{"-n", "0", "-n is 0"},
@@ -134,6 +138,6 @@ func TestSummarize(t *testing.T) {
 	}
 	require.Equal(t, summary{cpu: 5, least: 4, most: 10, rate: 2, p50: 3, p99: 3},
 		summarize([]sample{run(20), run(8), run(10)}))
-	require.Equal(t, "2.5", ratio(5, 2))
-	require.Equal(t, "-", ratio(5, 0))
+	require.Equal(t, "2.50", ratio([]sample{run(10), run(20), run(90)}, []sample{run(4), run(10), run(6)}))
+	require.Equal(t, "-", ratio([]sample{run(10)}, nil))
 }

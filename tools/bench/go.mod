@@ -2,24 +2,26 @@ module github.com/tenonmcp/tenon/tools/bench
 
 go 1.26.0
 
+// The harness builds Tenon in its own module; only the servers of lists and interop use it from here.
+replace github.com/tenonmcp/tenon => ../..
+
 require (
 	github.com/mark3labs/mcp-go v1.2.1
 	github.com/modelcontextprotocol/go-sdk v1.8.0
 	github.com/stretchr/testify v1.12.1
+	github.com/tenonmcp/tenon v0.0.0
+	go.uber.org/goleak v1.3.0
 )
 
-require github.com/goccy/go-json v0.12.0 // indirect
-
 require (
+	github.com/goccy/go-json v0.12.0 // indirect
 	github.com/google/jsonschema-go v0.4.3 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/segmentio/asm v1.1.3 // indirect
 	github.com/segmentio/encoding v0.5.4 // indirect
 	github.com/spf13/cast v1.7.1 // indirect
-	github.com/tenonmcp/tenon v0.0.0
 	github.com/yosida95/uritemplate/v3 v3.0.2 // indirect
-	go.uber.org/goleak v1.3.0
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/oauth2 v0.35.0 // indirect
 	golang.org/x/sync v0.20.0 // indirect
@@ -27,5 +29,3 @@ require (
 	golang.org/x/text v0.14.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 )
-
-replace github.com/tenonmcp/tenon => ../..

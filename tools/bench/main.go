@@ -1,11 +1,14 @@
-// Command bench races MCP servers over stdio as whole processes and prints one table.
+// Command bench races MCP servers over stdio or HTTP as whole processes and prints one table.
 //
 // Each server is built, started as a child, and driven through its standard input and output by the
 // same few lines of byte pushing: the handshake, then N calls of the tool greet with a fixed number
 // of them in flight. What counts is the processor time the operating system charged the child, minus
 // that of a child that did the handshake and nothing else.
 //
-//	go run . [-n calls] [-rounds n] [-inflight list] [-burst] [-servers list] [-timeout d]
+// Over HTTP it opens one session for each call in flight, on a connection that is kept, and calls greet
+// or lists the fifty tools of servers/catalogue.
+//
+//	go run . [-http call|list] [-n calls] [-rounds n] [-inflight list] [-burst] [-servers list] [-timeout d]
 package main
 
 import (
@@ -46,13 +49,14 @@ type settings struct {
 
 func parse(args []string, usage io.Writer) (settings, error) {
 	var s settings
-	var inFlight, names string
+	var inFlight, names, what string
 	var burst bool
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	flags.IntVar(&s.calls, "n", 20000, "calls in one run")
 	flags.IntVar(&s.rounds, "rounds", 5, "rounds; every server runs once per round and variant")
-	flags.StringVar(&inFlight, "inflight", "32,1", "calls in flight, one variant each")
+	flags.StringVar(&what, "http", "", "race over HTTP: call makes calls of greet, list lists fifty tools")
+	flags.StringVar(&inFlight, "inflight", "", "calls in flight, one variant each; over HTTP the number of sessions (default 32,1; over HTTP 8)")
 	flags.BoolVar(&burst, "burst", false, "write all requests that may be sent at once, and read no answer before")
 	flags.StringVar(&names, "servers", strings.Join(contenderNames(), ","), "servers to race")
 	flags.DurationVar(&s.timeout, "timeout", 2*time.Minute, "longest time one run may take")
@@ -68,19 +72,34 @@ func parse(args []string, usage io.Writer) (settings, error) {
 	if s.rounds < 1 {
 		return s, fmt.Errorf("-rounds is %d, want at least 1", s.rounds)
 	}
+	if what != "" && what != httpCall && what != httpList {
+		return s, fmt.Errorf("-http is %q, want %s or %s", what, httpCall, httpList)
+	}
+	if what != "" && burst {
+		return s, errors.New("-burst is for stdio only")
+	}
+	if inFlight == "" && what != "" {
+		inFlight = "8"
+	} else if inFlight == "" {
+		inFlight = "32,1"
+	}
 	for _, text := range strings.Split(inFlight, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxInFlight {
 			return s, fmt.Errorf("-inflight has %q, want 1 to %d", text, maxInFlight)
 		}
-		s.loads = append(s.loads, load{inFlight: n, burst: burst})
+		s.loads = append(s.loads, load{inFlight: n, burst: burst, what: what})
+	}
+	runners := contenders
+	if what != "" {
+		runners = httpContenders(what)
 	}
 	for _, name := range strings.Split(names, ",") {
-		i := slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })
+		i := slices.IndexFunc(runners, func(c contender) bool { return c.name == name })
 		if i < 0 {
 			return s, fmt.Errorf("-servers has %q, want some of %s", name, strings.Join(contenderNames(), ","))
 		}
-		s.servers = append(s.servers, contenders[i])
+		s.servers = append(s.servers, runners[i])
 	}
 	return s, nil
 }

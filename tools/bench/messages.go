@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
+
+	"github.com/tenonmcp/tenon/tools/bench/servers/catalogue"
 )
 
 const (
@@ -27,6 +30,21 @@ func appendCall(dst []byte, i int) []byte {
 	dst = append(dst, `,"method":"tools/call","params":{"name":"greet","arguments":{"name":"`...)
 	dst = appendName(dst, i)
 	return append(dst, "\"}}}\n"...)
+}
+
+// appendList appends the request of list i.
+func appendList(dst []byte, i int) []byte {
+	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
+	dst = strconv.AppendInt(dst, int64(firstID+i), 10)
+	return append(dst, `,"method":"tools/list"}`...)
+}
+
+// sizeOf is the length of the shortest right answer over HTTP, to any call or list.
+func sizeOf(what string) int {
+	if what == httpList {
+		return len(catalogue.Answer(firstID))
+	}
+	return answerSize
 }
 
 // appendAnswer appends the shortest right answer to call i. Servers may write theirs in another way.
@@ -55,6 +73,11 @@ type response struct {
 			Type string `json:"type"`
 			Text string `json:"text"`
 		} `json:"content"`
+		Tools []struct {
+			Name        string          `json:"name"`
+			Description string          `json:"description"`
+			InputSchema json.RawMessage `json:"inputSchema"`
+		} `json:"tools"`
 	} `json:"result"`
 }
 
@@ -111,6 +134,54 @@ func checkAnswers(lines [][]byte) ([]int, error) {
 		calls[k] = i
 	}
 	return calls, nil
+}
+
+// checkAnswer accepts a message as the answer to call i.
+func checkAnswer(text []byte, i int) error {
+	r, err := parseResponse(text)
+	if err != nil {
+		return err
+	}
+	want := "hello, " + string(appendName(nil, i))
+	if c := r.Result.Content; string(r.ID) != strconv.Itoa(firstID+i) || len(c) != 1 || c[0].Type != "text" || c[0].Text != want {
+		return fmt.Errorf("want the id %d and the text %q: %s", firstID+i, want, excerpt(text))
+	}
+	return nil
+}
+
+// checkList accepts a message as the answer to list i: all tools of the catalogue, in any order.
+func checkList(text []byte, i int) error {
+	r, err := parseResponse(text)
+	if err != nil {
+		return err
+	}
+	if string(r.ID) != strconv.Itoa(firstID+i) {
+		return fmt.Errorf("want the id %d: %s", firstID+i, excerpt(text))
+	}
+	left := map[string]catalogue.Tool{}
+	for _, t := range catalogue.Tools() {
+		left[t.Name] = t
+	}
+	for _, got := range r.Result.Tools {
+		want, ok := left[got.Name]
+		if !ok {
+			return fmt.Errorf("the tool %q is not one of the catalogue, or twice in the list", got.Name)
+		}
+		if got.Description != want.Description || !sameJSON(got.InputSchema, []byte(want.Schema)) {
+			return fmt.Errorf("the tool %q is another than that of the catalogue", got.Name)
+		}
+		delete(left, got.Name)
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%d tools are missing", len(left))
+	}
+	return nil
+}
+
+// sameJSON reports whether two texts are the same but for the order of members and blanks.
+func sameJSON(a, b []byte) bool {
+	var x, y any
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // checkSizes accepts lines that have the right length, for servers that cannot be asked for more.

@@ -16,25 +16,36 @@ func report(w io.Writer, args []string, s settings, racers []racer, samples map[
 	fmt.Fprintf(w, "command: %s\n", strings.Join(append([]string{"go -C tools/bench run ."}, args...), " "))
 	fmt.Fprintf(w, "machine: %s, %d cores, %s/%s, %s\n",
 		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	fmt.Fprintf(w, "%d rounds of %d calls of greet; medians over the rounds; CPU is user and system time of\n", s.rounds, s.calls)
+	fmt.Fprintf(w, "%d rounds of %d %s; medians over the rounds; CPU is user and system time of\n", s.rounds, s.calls, kind(s.loads[0]))
 	fmt.Fprintf(w, "the server process, less that of a process that only shook hands\n")
 	for _, l := range s.loads {
-		fmt.Fprintf(w, "\n%d in flight%s:\n\n", l.inFlight, burst(l))
+		fmt.Fprintf(w, "\n%d %s%s:\n\n", l.inFlight, many(l), burst(l))
 		fmt.Fprintln(w, "| server | version | CPU per call | lowest to highest | × bare | calls per second | p50 | p99 |")
 		fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|--:|")
-		var bare time.Duration
-		for _, r := range racers {
-			if r.name == "bare" {
-				bare = summarize(samples[heat{r.name, l}]).cpu
-			}
-		}
+		bare := samples[heat{"bare", l}]
 		for _, r := range racers {
 			sum := summarize(samples[heat{r.name, l}])
 			fmt.Fprintf(w, "| %s | %s | %s | %s to %s | %s | %.0f | %s | %s |\n", r.name, r.version,
-				micros(sum.cpu), micros(sum.least), micros(sum.most), ratio(sum.cpu, bare),
+				micros(sum.cpu), micros(sum.least), micros(sum.most), ratio(samples[heat{r.name, l}], bare),
 				sum.rate, micros(sum.p50), micros(sum.p99))
 		}
 	}
+}
+
+// kind says what is asked for.
+func kind(l load) string {
+	if l.what == httpList {
+		return "lists of 50 tools"
+	}
+	return "calls of greet"
+}
+
+// many says what there are several of.
+func many(l load) string {
+	if l.what != "" {
+		return "sessions over HTTP"
+	}
+	return "in flight"
 }
 
 func burst(l load) string {
@@ -76,12 +87,19 @@ func micros(d time.Duration) string {
 	return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond))
 }
 
-// ratio is d in units of bare, or a dash when bare did not run.
-func ratio(d, bare time.Duration) string {
-	if bare <= 0 {
+// ratio is the median over the rounds of what a server took in units of what bare took in the same
+// round, which are close in time, or a dash when bare did not run.
+func ratio(samples, bare []sample) string {
+	var ratios []float64
+	for i := range min(len(samples), len(bare)) {
+		if b := bare[i].cpuPerCall(); b > 0 {
+			ratios = append(ratios, float64(samples[i].cpuPerCall())/float64(b))
+		}
+	}
+	if len(ratios) == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.1f", float64(d)/float64(bare))
+	return fmt.Sprintf("%.2f", median(ratios))
 }
 
 // processor names the processor where the operating system says so in a file, its architecture else.

@@ -11,21 +11,22 @@ import (
 
 // What every server of this package offers:
 //
-//	tools      greet(name), weather(city), media(), fail(), count(to), wait(), cancelled(), log(level, text),
+//	tools      greet(name), weather(city), media(), fail(), count(to), wait(), cancelled(), hold(poll), release(), log(level, text),
 //	           ask(prompt), asktools(prompt), form(message), visit(), required(), roots(), rootschanges(),
 //	           pingback(), grow(n), touch(uri)
 //	resources  test:///text, test:///blob, template test:///item/{id}; all can be subscribed to
 //	prompts    praise(who, style), picture()
 //
 // wait reports progress once and then waits for its cancellation, of which cancelled tells the number
-// so far; grow adds a tool, a resource and a prompt named extraN; touch says that a resource changed.
+// so far; hold reports progress once and then waits for release, for which our server can end the connection;
+// grow adds a tool, a resource and a prompt named extraN; touch says that a resource changed.
 
 // pageSize is how many entries a page of a list has, on every server: fewer than there are tools.
 const pageSize = 5
 
 var toolNames = []string{
-	"ask", "asktools", "cancelled", "count", "fail", "form", "greet", "grow", "log", "media", "pingback",
-	"required", "roots", "rootschanges", "touch", "visit", "wait", "weather",
+	"ask", "asktools", "cancelled", "count", "fail", "form", "greet", "grow", "hold", "log", "media", "pingback",
+	"release", "required", "roots", "rootschanges", "touch", "visit", "wait", "weather",
 }
 
 const (

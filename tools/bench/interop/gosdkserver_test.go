@@ -82,6 +82,18 @@ func gosdkServer() *gosdk.Server {
 	addGosdk(s, "cancelled", func(context.Context, *gosdk.CallToolRequest, nobody) (string, error) {
 		return fmt.Sprint(cancelled.Load()), nil
 	})
+	released := make(chan struct{}, 1)
+	addGosdk(s, "hold", func(ctx context.Context, r *gosdk.CallToolRequest, _ nobody) (string, error) {
+		if err := progress(ctx, r, 1, 2, "holding"); err != nil {
+			return "", err
+		}
+		<-released
+		return "let go", nil
+	})
+	addGosdk(s, "release", func(context.Context, *gosdk.CallToolRequest, nobody) (string, error) {
+		released <- struct{}{}
+		return "released", nil
+	})
 	addGosdk(s, "log", func(ctx context.Context, r *gosdk.CallToolRequest, in entry) (string, error) {
 		return "logged", r.Session.Log(ctx, &gosdk.LoggingMessageParams{Level: gosdk.LoggingLevel(in.Level), Data: in.Text})
 	})

@@ -95,6 +95,18 @@ func mcpgoServer() *server.MCPServer {
 		return "", ctx.Err()
 	})
 	addMcpgo(s, "cancelled", noArguments, func(context.Context, mcp.CallToolRequest) (string, error) { return fmt.Sprint(cancelled.Load()), nil })
+	released := make(chan struct{}, 1)
+	addMcpgo(s, "hold", noArguments, func(ctx context.Context, r mcp.CallToolRequest) (string, error) {
+		if err := progress(ctx, r, 1, 2, "holding"); err != nil {
+			return "", err
+		}
+		<-released
+		return "let go", nil
+	})
+	addMcpgo(s, "release", noArguments, func(context.Context, mcp.CallToolRequest) (string, error) {
+		released <- struct{}{}
+		return "released", nil
+	})
 	addMcpgo(s, "log", noArguments, func(ctx context.Context, r mcp.CallToolRequest) (string, error) {
 		return "logged", s.SendLogMessageToClient(ctx, mcp.NewLoggingMessageNotification(mcp.LoggingLevel(r.GetString("level", "")), "", r.GetString("text", "")))
 	})

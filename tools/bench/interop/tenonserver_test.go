@@ -2,11 +2,13 @@ package interop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +55,9 @@ type (
 	prompt struct {
 		Prompt string `json:"prompt"`
 	}
+	poll struct {
+		Poll bool `json:"poll,omitempty"`
+	}
 	message struct {
 		Message string `json:"message"`
 	}
@@ -98,6 +103,19 @@ func tenonServer() *server.Server {
 	})
 	server.AddTool(s, "cancelled", "Tells how often wait was cancelled.", func(context.Context, nobody) (string, error) {
 		return fmt.Sprint(cancelled.Load()), nil
+	})
+	released := make(chan struct{}, 1)
+	server.AddTool(s, "hold", "Waits for release.", func(ctx context.Context, in poll) (string, error) {
+		server.Progress(ctx, 1, 2, "holding")
+		if in.Poll && !streamhttp.Poll(ctx, 10*time.Millisecond) {
+			return "", errors.New("the connection cannot be ended")
+		}
+		<-released
+		return "let go", nil
+	})
+	server.AddTool(s, "release", "Lets hold go.", func(context.Context, nobody) (string, error) {
+		released <- struct{}{}
+		return "released", nil
 	})
 	server.AddTool(s, "log", "Logs.", func(ctx context.Context, in entry) (string, error) {
 		server.Log(ctx, mcp.LoggingLevel(in.Level), in.Text)
