@@ -191,7 +191,12 @@ func decodeInto(g *jen.Group, dst func() *jen.Statement, r *ref) {
 }
 
 func decodeList(g *jen.Group, dst func() *jen.Statement, r *ref) {
-	g.Add(dst()).Op("=").Add(typeCode(r)).Values()
+	if decodeExpr(r.Elem) != nil {
+		// most lists of strings and branches are short: one allocation instead of three
+		g.Add(dst()).Op("=").Make(typeCode(r), jen.Lit(0), jen.Lit(4))
+	} else {
+		g.Add(dst()).Op("=").Add(typeCode(r)).Values()
+	}
 	decodeElements(g, dst, r.Elem)
 }
 

@@ -13,7 +13,7 @@ func (v *Annotations) DecodeJSON(d *wire.Decoder) {
 		switch string(key) {
 		case "audience":
 			if d.Once(&seen, 0) && !d.Null() {
-				v.Audience = []Role{}
+				v.Audience = make([]Role, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Audience = append(v.Audience, Role(d.String()))
 				}
@@ -333,7 +333,7 @@ func (v *Icon) DecodeJSON(d *wire.Decoder) {
 			}
 		case "sizes":
 			if d.Once(&seen, 2) && !d.Null() {
-				v.Sizes = []string{}
+				v.Sizes = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Sizes = append(v.Sizes, d.String())
 				}

@@ -127,7 +127,7 @@ func (v *Completion) DecodeJSON(d *wire.Decoder) {
 		switch string(key) {
 		case "values":
 			if d.Once(&seen, 0) {
-				v.Values = []string{}
+				v.Values = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Values = append(v.Values, d.String())
 				}

@@ -215,7 +215,7 @@ func (v *ElicitSchema) DecodeJSON(d *wire.Decoder) {
 			}
 		case "required":
 			if d.Once(&seen, 3) && !d.Null() {
-				v.Required = []string{}
+				v.Required = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Required = append(v.Required, d.String())
 				}
@@ -441,7 +441,7 @@ func (v *LegacyTitledEnumSchema) DecodeJSON(d *wire.Decoder) {
 			}
 		case "enum":
 			if d.Once(&seen, 1) {
-				v.Enum = []string{}
+				v.Enum = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Enum = append(v.Enum, d.String())
 				}
@@ -456,7 +456,7 @@ func (v *LegacyTitledEnumSchema) DecodeJSON(d *wire.Decoder) {
 			}
 		case "enumNames":
 			if d.Once(&seen, 4) && !d.Null() {
-				v.EnumNames = []string{}
+				v.EnumNames = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.EnumNames = append(v.EnumNames, d.String())
 				}
@@ -711,7 +711,7 @@ func (v *TitledMultiSelectEnumSchema) DecodeJSON(d *wire.Decoder) {
 			}
 		case "default":
 			if d.Once(&seen, 2) && !d.Null() {
-				v.Default = []string{}
+				v.Default = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Default = append(v.Default, d.String())
 				}
@@ -938,7 +938,7 @@ func (v *UntitledMultiSelectEnumSchema) DecodeJSON(d *wire.Decoder) {
 			}
 		case "default":
 			if d.Once(&seen, 2) && !d.Null() {
-				v.Default = []string{}
+				v.Default = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Default = append(v.Default, d.String())
 				}
@@ -1029,7 +1029,7 @@ func (v *UntitledMultiSelectEnumSchemaItems) DecodeJSON(d *wire.Decoder) {
 			}
 		case "enum":
 			if d.Once(&seen, 1) {
-				v.Enum = []string{}
+				v.Enum = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Enum = append(v.Enum, d.String())
 				}
@@ -1084,7 +1084,7 @@ func (v *UntitledSingleSelectEnumSchema) DecodeJSON(d *wire.Decoder) {
 			}
 		case "enum":
 			if d.Once(&seen, 1) {
-				v.Enum = []string{}
+				v.Enum = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Enum = append(v.Enum, d.String())
 				}

@@ -199,7 +199,7 @@ func (v *ReadResourceResult) DecodeJSON(d *wire.Decoder) {
 		switch string(key) {
 		case "contents":
 			if d.Once(&seen, 0) {
-				v.Contents = []ResourceContents{}
+				v.Contents = make([]ResourceContents, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Contents = append(v.Contents, decodeResourceContents(d))
 				}

@@ -38,7 +38,7 @@ func (v *CreateMessageParams) DecodeJSON(d *wire.Decoder) {
 			}
 		case "stopSequences":
 			if d.Once(&seen, 5) && !d.Null() {
-				v.StopSequences = []string{}
+				v.StopSequences = make([]string, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.StopSequences = append(v.StopSequences, d.String())
 				}
@@ -185,7 +185,7 @@ func (v *CreateMessageResult) DecodeJSON(d *wire.Decoder) {
 		case "content":
 			if d.Once(&seen, 2) {
 				if d.Kind() == wire.KindArray {
-					v.Content = []SamplingMessageContentBlock{}
+					v.Content = make([]SamplingMessageContentBlock, 0, 4)
 					for d.Array(); d.Elem(); {
 						v.Content = append(v.Content, decodeSamplingMessageContentBlock(d))
 					}
@@ -390,7 +390,7 @@ func (v *SamplingMessage) DecodeJSON(d *wire.Decoder) {
 		case "content":
 			if d.Once(&seen, 1) {
 				if d.Kind() == wire.KindArray {
-					v.Content = []SamplingMessageContentBlock{}
+					v.Content = make([]SamplingMessageContentBlock, 0, 4)
 					for d.Array(); d.Elem(); {
 						v.Content = append(v.Content, decodeSamplingMessageContentBlock(d))
 					}
@@ -508,7 +508,7 @@ func (v *ToolResultContent) DecodeJSON(d *wire.Decoder) {
 			}
 		case "content":
 			if d.Once(&seen, 2) {
-				v.Content = []ContentBlock{}
+				v.Content = make([]ContentBlock, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Content = append(v.Content, decodeContentBlock(d))
 				}

@@ -80,7 +80,7 @@ func (v *CallToolResult) DecodeJSON(d *wire.Decoder) {
 		switch string(key) {
 		case "content":
 			if d.Once(&seen, 0) {
-				v.Content = []ContentBlock{}
+				v.Content = make([]ContentBlock, 0, 4)
 				for d.Array(); d.Elem(); {
 					v.Content = append(v.Content, decodeContentBlock(d))
 				}

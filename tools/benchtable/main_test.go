@@ -16,6 +16,7 @@ BenchmarkEncode/tools/list,_50_tools/tenon-2         	 100	  100 ns/op	 239.73 M
 BenchmarkEncode/tools/list,_50_tools/encoding/json-2 	 100	  500 ns/op	 239.73 MB/s	 691 B/op	 1 allocs/op
 BenchmarkEncode/tools/list,_50_tools/goccy_v2-2      	 100	  200 ns/op	 239.73 MB/s	 691 B/op	 1 allocs/op
 BenchmarkValidate/tools/list,_50_tools/tenon-2       	 100	  20 ns/op
+BenchmarkDecode/tools/list,_50_tools/tenon-2         	 100	  1900 ns/op	 239.73 MB/s	 691 B/op	 7 allocs/op
 `
 	var out strings.Builder
 	require.NoError(t, run(strings.NewReader(in), &out))
