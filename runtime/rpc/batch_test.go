@@ -77,3 +77,38 @@ func TestBatchThatIsRefused(t *testing.T) {
 	require.NoError(t, s.receive(`[`+one+`]`))
 	s.expect(`[{"jsonrpc":"2.0","id":1,"result":{}}]`)
 }
+
+// TestBatchWhoseAnswersAreTooLargeTogether: they go out in parts, and what is too large alone is an error.
+func TestBatchWhoseAnswersAreTooLargeTogether(t *testing.T) {
+	s := start(t, &handler{})
+	s.SetPeer("2025-03-26", nil)
+	out := &narrow{wiretap: newTap(), most: 120}
+	one := func(id, text string) string {
+		return `{"jsonrpc":"2.0","id":` + id + `,"method":"echo","params":{"text":"` + text + `"}}`
+	}
+	require.NoError(t, s.Receive(t.Context(), []byte(`[`+one("1", strings.Repeat("a", 50))+`,`+one("2", strings.Repeat("b", 50))+`,`+one("3", strings.Repeat("c", 500))+`]`), out))
+	require.NoError(t, <-out.end)
+	sent := map[string]bool{}
+	for range 3 {
+		sent[out.next(t)] = true
+	}
+	out.quiet(t)
+	require.Equal(t, map[string]bool{
+		`[{"jsonrpc":"2.0","id":1,"result":{"text":"` + strings.Repeat("a", 50) + `"}}]`:                  true,
+		`[{"jsonrpc":"2.0","id":2,"result":{"text":"` + strings.Repeat("b", 50) + `"}}]`:                  true,
+		`{"jsonrpc":"2.0","id":3,"error":{"code":-32603,"message":"the result is too large to be sent"}}`: true,
+	}, sent)
+}
+
+// narrow is a stream that takes only short messages.
+type narrow struct {
+	*wiretap
+	most int
+}
+
+func (n *narrow) Send(ctx context.Context, m *rpc.Message) error {
+	if len(m.AppendJSON(nil)) > n.most {
+		return rpc.ErrTooLarge
+	}
+	return n.wiretap.Send(ctx, m)
+}

@@ -94,7 +94,7 @@ func serve(ctx context.Context, m *Message) (wire.Appender, error) {
 		case m.Kind == KindNotification:
 			return nil, nil // nobody is interested
 		}
-		return nil, methodNotFound(m.Method)
+		return nil, MethodNotFound(m.Method)
 	}
 	params, err := m.decode()
 	if err != nil {
@@ -106,7 +106,8 @@ func serve(ctx context.Context, m *Message) (wire.Appender, error) {
 // maxQuoted is how much of what a peer sent an error text may repeat.
 const maxQuoted = 64
 
-func methodNotFound(method string) *Error {
+// MethodNotFound is the error for a method that the receiver does not have (-32601).
+func MethodNotFound(method string) *Error {
 	if len(method) > maxQuoted {
 		method = method[:maxQuoted] + "..."
 	}

@@ -14,7 +14,7 @@ import (
 // The error is for the transport's information: everything that follows from it (an answer to the peer, a failed
 // call) has been done. The session goes on after any error.
 func (s *Session) Receive(ctx context.Context, text []byte, out Stream) error {
-	if s.isBatch(text) {
+	if IsBatch(text) && s.Version() == BatchVersion {
 		return s.receiveBatch(ctx, text, out)
 	}
 	m, err := Parse(text, s.options)

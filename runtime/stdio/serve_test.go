@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/tenonmcp/tenon/runtime/rpc"
@@ -96,7 +95,6 @@ func TestServeWhoseOutputNobodyReads(t *testing.T) {
 			if _, err := fmt.Fprintln(in, `{"jsonrpc":"2.0","id":1,"method":"ping"}`); err != nil {
 				return
 			}
-			time.Sleep(time.Millisecond)
 		}
 	}()
 	err := cmd.Wait()

@@ -7,31 +7,6 @@ import (
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
-// texts decodes an array into the texts of its elements.
-type texts []wire.Raw
-
-func (t *texts) DecodeJSON(d *wire.Decoder) {
-	d.Array()
-	for d.Elem() {
-		*t = append(*t, d.Raw())
-	}
-}
-
-// splitBatch splits a JSON-RPC batch into its messages. The error is an *rpc.Error.
-func (h *Server) splitBatch(body []byte) ([]wire.Raw, error) {
-	var t texts
-	if err := wire.Decode(body, &t); err != nil {
-		return nil, rpc.Errorf(rpc.CodeParseError, "not acceptable JSON: %w", err)
-	}
-	switch {
-	case len(t) == 0:
-		return nil, rpc.Errorf(rpc.CodeInvalidRequest, "the batch is empty")
-	case len(t) > h.limits.Batch:
-		return nil, rpc.Errorf(rpc.CodeInvalidRequest, "the batch has %d messages, the limit is %d", len(t), h.limits.Batch)
-	}
-	return t, nil
-}
-
 // batchVersion is the protocol version by which batches are allowed or not.
 func (p *poster) batchVersion() string {
 	if p.s != nil {
@@ -40,7 +15,7 @@ func (p *poster) batchVersion() string {
 	if v := headerValue(p.r.Header, headerVersion); v != "" {
 		return v
 	}
-	return versionBatches
+	return versionAssumed
 }
 
 // batch serves a batch of messages.
@@ -51,7 +26,7 @@ func (p *poster) batch(texts []wire.Raw) {
 		return
 	case p.s == nil && !p.h.checkVersion(p.w, p.r):
 		return
-	case p.batchVersion() != versionBatches:
+	case p.batchVersion() != rpc.BatchVersion:
 		p.refuse(new(rpc.Message), rpc.Errorf(rpc.CodeInvalidRequest,
 			"batches are not part of protocol version %s: send one message", p.batchVersion()))
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
@@ -33,10 +34,9 @@ func parseError(text []byte) (*rpc.Message, error) {
 // receive takes what the server sent: one message, or a batch from a server of the version that has such. on is the call
 // on whose stream it came; nil for none.
 func (c *clientConn) receive(text []byte, on *clientCall) {
-	if isBatch(text) && c.session.Version() == versionBatches {
-		var t texts
-		if err := wire.DecodeOptions(text, &t, c.session.Options()); err == nil {
-			for _, raw := range t {
+	if rpc.IsBatch(text) && c.session.Version() == rpc.BatchVersion {
+		if all, err := rpc.SplitBatch(text, math.MaxInt, c.session.Options()); err == nil {
+			for _, raw := range all {
 				c.receiveOne(raw.Bytes(), on)
 			}
 			return

@@ -110,7 +110,7 @@ const (
 	headerLastEvent = "Last-Event-Id"
 
 	transportName  = "streamhttp"
-	versionBatches = "2025-03-26" // the one in which there are batches, and what is assumed without a header
+	versionAssumed = "2025-03-26" // without a header
 	versionPriming = "2025-11-25" // from which on clients can handle a priming event
 )
 

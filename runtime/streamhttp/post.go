@@ -1,7 +1,6 @@
 package streamhttp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,8 +43,8 @@ func (h *Server) post(w http.ResponseWriter, r *http.Request) {
 		refuse(w, status, rpc.CodeInvalidRequest, err.Error())
 		return
 	}
-	if isBatch(body) {
-		texts, err := h.splitBatch(body)
+	if rpc.IsBatch(body) {
+		texts, err := rpc.SplitBatch(body, h.limits.Batch, wire.Options{})
 		if giveBuffer(body); err != nil {
 			p.refuse(new(rpc.Message), err)
 			return
@@ -330,15 +329,9 @@ func (p *poster) throwaway(initialized bool) (*rpc.Session, error) {
 	if initialized {
 		version := headerValue(p.r.Header, headerVersion)
 		if version == "" {
-			version = versionBatches
+			version = versionAssumed
 		}
 		s.SetPeer(version, nil)
 	}
 	return s, nil
-}
-
-// isBatch reports whether a body is an array.
-func isBatch(body []byte) bool {
-	rest := bytes.TrimLeft(body, " \t\r\n")
-	return len(rest) > 0 && rest[0] == '['
 }
