@@ -13,6 +13,10 @@ func (e *emitter) propertyTestFile() error {
 	f.Func().Id("TestRoundTrip").Params(jen.Id("t").Op("*").Qual("testing", "T")).BlockFunc(func(g *jen.Group) {
 		g.Const().Id("depth").Op("=").Lit(6)
 		for _, t := range e.p.Types {
+			if t.Kind == unionType {
+				g.Id("t").Dot("Run").Call(jen.Lit(t.Name), jen.Func().Params(jen.Id("t").Op("*").Qual("testing", "T")).Block(
+					jen.Id("roundTripBranch").Call(jen.Id("t"), jen.Id("draw"+t.Name), jen.Id("Unmarshal"+t.Name))))
+			}
 			if t.Kind != structType {
 				continue
 			}

@@ -52,7 +52,8 @@ func TestOldPeersAreAskedInWordsTheyKnow(t *testing.T) {
 	require.Contains(t, a.asked[0], `"messages":[{"role":"user","content":{"type":"text","text":"hi"}},{"role":"user","content":{"type":"text","text":"[audio, audio/wav, which`)
 
 	a.asked = nil
-	handle(t, clientSide{handler: a, capabilities: everything, version: "2025-06-18"}, func(ctx context.Context) error {
+	tools := mcp.ClientCapabilities{Sampling: &mcp.ClientCapabilitiesSampling{Tools: emptyObject}}
+	handle(t, clientSide{handler: a, capabilities: tools, version: "2025-06-18"}, func(ctx context.Context) error {
 		p := question1()
 		p.IncludeContext = mcp.IncludeContextThisServer
 		_, err := Sample(ctx, "context", p)

@@ -31,6 +31,21 @@ func roundTrip(t *rapid.T, v, back message) {
 	require.Equal(t, v, back, "%s", text)
 }
 
+// roundTripBranch: an arbitrary value of a union decodes to an equal one, of the same branch.
+func roundTripBranch[U interface {
+	wire.Appender
+	Validate() error
+}](t *testing.T, draw func(*rapid.T, int) U, unmarshal func([]byte) (U, error)) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := draw(t, 4)
+		require.NoError(t, v.Validate())
+		text := v.AppendJSON(nil)
+		back, err := unmarshal(text)
+		require.NoError(t, err, "%s", text)
+		require.Equal(t, v, back, "%s", text)
+	})
+}
+
 // zeroIsSafe: the zero value and nil may be encoded and checked like any other.
 func zeroIsSafe(t *testing.T, zero, none message) {
 	require.True(t, jsontext.Value(zero.AppendJSON(nil)).IsValid())

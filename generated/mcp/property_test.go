@@ -151,6 +151,12 @@ func TestRoundTrip(t *testing.T) {
 			roundTrip(t, &v, new(CompletionContext))
 		})
 	})
+	t.Run("CompletionReference", func(t *testing.T) {
+		roundTripBranch(t, drawCompletionReference, UnmarshalCompletionReference)
+	})
+	t.Run("ContentBlock", func(t *testing.T) {
+		roundTripBranch(t, drawContentBlock, UnmarshalContentBlock)
+	})
 	t.Run("CreateMessageParams", func(t *testing.T) {
 		zeroIsSafe(t, new(CreateMessageParams), (*CreateMessageParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
@@ -179,6 +185,9 @@ func TestRoundTrip(t *testing.T) {
 			roundTrip(t, &v, new(ElicitFormParams))
 		})
 	})
+	t.Run("ElicitParams", func(t *testing.T) {
+		roundTripBranch(t, drawElicitParams, UnmarshalElicitParams)
+	})
 	t.Run("ElicitResult", func(t *testing.T) {
 		zeroIsSafe(t, new(ElicitResult), (*ElicitResult)(nil))
 		rapid.Check(t, func(t *rapid.T) {
@@ -200,6 +209,9 @@ func TestRoundTrip(t *testing.T) {
 			roundTrip(t, &v, new(ElicitURLParams))
 		})
 	})
+	t.Run("ElicitValue", func(t *testing.T) {
+		roundTripBranch(t, drawElicitValue, UnmarshalElicitValue)
+	})
 	t.Run("ElicitationCompleteParams", func(t *testing.T) {
 		zeroIsSafe(t, new(ElicitationCompleteParams), (*ElicitationCompleteParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
@@ -220,6 +232,9 @@ func TestRoundTrip(t *testing.T) {
 			v := drawEnumOption(t, depth)
 			roundTrip(t, &v, new(EnumOption))
 		})
+	})
+	t.Run("EnumSchema", func(t *testing.T) {
+		roundTripBranch(t, drawEnumSchema, UnmarshalEnumSchema)
 	})
 	t.Run("GetPromptParams", func(t *testing.T) {
 		zeroIsSafe(t, new(GetPromptParams), (*GetPromptParams)(nil))
@@ -361,6 +376,9 @@ func TestRoundTrip(t *testing.T) {
 			roundTrip(t, &v, new(ModelPreferences))
 		})
 	})
+	t.Run("MultiSelectEnumSchema", func(t *testing.T) {
+		roundTripBranch(t, drawMultiSelectEnumSchema, UnmarshalMultiSelectEnumSchema)
+	})
 	t.Run("NotificationParams", func(t *testing.T) {
 		zeroIsSafe(t, new(NotificationParams), (*NotificationParams)(nil))
 		rapid.Check(t, func(t *rapid.T) {
@@ -381,6 +399,9 @@ func TestRoundTrip(t *testing.T) {
 			v := drawPaginatedParams(t, depth)
 			roundTrip(t, &v, new(PaginatedParams))
 		})
+	})
+	t.Run("PrimitiveSchemaDefinition", func(t *testing.T) {
+		roundTripBranch(t, drawPrimitiveSchemaDefinition, UnmarshalPrimitiveSchemaDefinition)
 	})
 	t.Run("ProgressParams", func(t *testing.T) {
 		zeroIsSafe(t, new(ProgressParams), (*ProgressParams)(nil))
@@ -459,6 +480,9 @@ func TestRoundTrip(t *testing.T) {
 			roundTrip(t, &v, new(Resource))
 		})
 	})
+	t.Run("ResourceContents", func(t *testing.T) {
+		roundTripBranch(t, drawResourceContents, UnmarshalResourceContents)
+	})
 	t.Run("ResourceLink", func(t *testing.T) {
 		zeroIsSafe(t, new(ResourceLink), (*ResourceLink)(nil))
 		rapid.Check(t, func(t *rapid.T) {
@@ -508,6 +532,9 @@ func TestRoundTrip(t *testing.T) {
 			roundTrip(t, &v, new(SamplingMessage))
 		})
 	})
+	t.Run("SamplingMessageContentBlock", func(t *testing.T) {
+		roundTripBranch(t, drawSamplingMessageContentBlock, UnmarshalSamplingMessageContentBlock)
+	})
 	t.Run("ServerCapabilities", func(t *testing.T) {
 		zeroIsSafe(t, new(ServerCapabilities), (*ServerCapabilities)(nil))
 		rapid.Check(t, func(t *rapid.T) {
@@ -549,6 +576,9 @@ func TestRoundTrip(t *testing.T) {
 			v := drawSetLevelParams(t, depth)
 			roundTrip(t, &v, new(SetLevelParams))
 		})
+	})
+	t.Run("SingleSelectEnumSchema", func(t *testing.T) {
+		roundTripBranch(t, drawSingleSelectEnumSchema, UnmarshalSingleSelectEnumSchema)
 	})
 	t.Run("StringSchema", func(t *testing.T) {
 		zeroIsSafe(t, new(StringSchema), (*StringSchema)(nil))
