@@ -81,7 +81,7 @@ var deviations = []deviation{
 		why: "mcp-go's client tells no server over HTTP that a call was given up, unless both speak 2026-07-28 (client/client.go, cancelRequest); " +
 			"a disconnect does not cancel (basic/transports), so the tool goes on",
 		test: func(t *testing.T, u user, d *diary) {
-			cancelWait(t, u, d)
+			require.Error(t, cancelWait(t, u, d), "the context's, or now and then one about the transport")
 			says("cancelled", nil, "0")(t, u, d)
 		},
 	},

@@ -229,15 +229,15 @@ func eventually(holds func() bool) bool {
 }
 
 func testCancellation(t *testing.T, u user, d *diary) {
-	cancelWait(t, u, d)
+	require.ErrorIs(t, cancelWait(t, u, d), context.Canceled)
 	require.True(t, eventually(func() bool {
 		r, err := u.Call(t.Context(), "cancelled", nil, false)
 		return err == nil && r.Text == "1"
 	}), "the server was not told")
 }
 
-// cancelWait calls wait and gives up once it runs.
-func cancelWait(t *testing.T, u user, d *diary) {
+// cancelWait calls wait, gives up once it runs, and gives the error of the call.
+func cancelWait(t *testing.T, u user, d *diary) error {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error, 1)
@@ -247,5 +247,5 @@ func cancelWait(t *testing.T, u user, d *diary) {
 	}()
 	d.wait(t, "progress 1/2 waiting")
 	cancel()
-	require.ErrorIs(t, <-ended, context.Canceled)
+	return <-ended
 }
