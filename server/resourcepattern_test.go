@@ -3,7 +3,6 @@ package server
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/yosida95/uritemplate/v3"
@@ -168,11 +167,8 @@ func TestMatchingIsLinear(t *testing.T) {
 	for _, template := range []string{"a:{+v1}{+v2}{+v3}{+v4}{+v5}x", "a:{/list1*}{/list2*}{/list3*}x", "a:{list1,v1,list2,v2}x", "a:{?v1,v2,pairs*,list*}x"} {
 		p := mustPattern(t, template)
 		for _, piece := range []string{"a", "/", "a,", "%41", "&a=b", "/a"} {
-			// Were it quadratic, this would be thousands of millions of steps, and not hundreds of thousands.
-			uri := "a:" + strings.Repeat(piece, 1<<14/len(piece)) + "?"
-			start := time.Now()
-			p.match(uri)
-			require.Less(t, time.Since(start), 10*time.Second, "%s on 16 KiB of %q", template, piece)
+			// Were it quadratic, each would be hundreds of thousands of millions of steps, and come to no end.
+			p.match("a:" + strings.Repeat(piece, 1<<19/len(piece)) + "?")
 		}
 	}
 }
