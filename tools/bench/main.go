@@ -1,14 +1,11 @@
-// Command bench races MCP servers over stdio or HTTP as whole processes and prints one table.
+// Command bench races MCP servers as whole processes, over stdio and HTTP, and prints one table.
 //
-// Each server is built, started as a child, and driven through its standard input and output by the
-// same few lines of byte pushing: the handshake, then N calls of the tool greet with a fixed number
-// of them in flight. What counts is the processor time the operating system charged the child, minus
-// that of a child that did the handshake and nothing else.
+// Each server is built, started as a child, and driven by the same few lines of byte pushing. What counts is what the
+// operating system says of the child: its processor time, less that of a child that did the handshake and nothing else,
+// its resident memory; and the time from request to answer. Each figure is given as a ratio to that of bare, a program that
+// moves the same bytes and understands nothing.
 //
-// Over HTTP it opens one session for each call in flight, on a connection that is kept, and calls greet
-// or lists the fifty tools of servers/catalogue.
-//
-//	go run . [-http call|list] [-n calls] [-rounds n] [-inflight list] [-burst] [-servers list] [-timeout d]
+//	go run . [-work list] [-servers list] [-rounds n] [-scale x] [-growth] [-doc file]
 package main
 
 import (
@@ -20,7 +17,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -34,72 +30,58 @@ func main() {
 	}
 }
 
-// maxInFlight keeps the requests in flight, and their answers, smaller than a pipe: the driver
-// writes and reads in turns and would otherwise wait for a child that waits for it.
-const maxInFlight = 256
-
 // settings is the command line, checked.
 type settings struct {
-	calls   int
+	args    []string
 	rounds  int
-	loads   []load // one per variant
+	works   []work
 	servers []contender
 	timeout time.Duration // for one run of one server
+	growth  bool
+	doc     string
 }
 
 func parse(args []string, usage io.Writer) (settings, error) {
-	var s settings
-	var inFlight, names, what string
-	var burst bool
+	s := settings{args: args}
+	var names, what string
+	var scale float64
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(usage)
-	flags.IntVar(&s.calls, "n", 20000, "calls in one run")
-	flags.IntVar(&s.rounds, "rounds", 5, "rounds; every server runs once per round and variant")
-	flags.StringVar(&what, "http", "", "race over HTTP: call makes calls of greet, list lists fifty tools")
-	flags.StringVar(&inFlight, "inflight", "", "calls in flight, one variant each; over HTTP the number of sessions (default 32,1; over HTTP 8)")
-	flags.BoolVar(&burst, "burst", false, "write all requests that may be sent at once, and read no answer before")
-	flags.StringVar(&names, "servers", strings.Join(contenderNames(), ","), "servers to race")
-	flags.DurationVar(&s.timeout, "timeout", 2*time.Minute, "longest time one run may take")
+	flags.StringVar(&what, "work", strings.Join(workNames(), ","), "what to measure")
+	flags.StringVar(&names, "servers", strings.Join(contenderNames(), ","), "servers to race; bare is the unit and should be among them")
+	flags.IntVar(&s.rounds, "rounds", 5, "rounds; every server runs once per round and work")
+	flags.Float64Var(&scale, "scale", 1, "multiplies the number of calls in a run")
+	flags.DurationVar(&s.timeout, "timeout", 3*time.Minute, "longest time one run may take")
+	flags.BoolVar(&s.growth, "growth", false, "measure growth too: sessions, sizes of messages, registered tools, clients; and plot it")
+	flags.StringVar(&s.doc, "doc", "", "write the table to this file, as Markdown, and the plots beside it")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	if s.calls < 1 || s.calls > maxCalls {
-		return s, fmt.Errorf("-n is %d, want 1 to %d", s.calls, maxCalls)
-	}
 	if s.rounds < 1 {
 		return s, fmt.Errorf("-rounds is %d, want at least 1", s.rounds)
 	}
-	if what != "" && what != httpCall && what != httpList {
-		return s, fmt.Errorf("-http is %q, want %s or %s", what, httpCall, httpList)
-	}
-	if what != "" && burst {
-		return s, errors.New("-burst is for stdio only")
-	}
-	if inFlight == "" && what != "" {
-		inFlight = "8"
-	} else if inFlight == "" {
-		inFlight = "32,1"
-	}
-	for _, text := range strings.Split(inFlight, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxInFlight {
-			return s, fmt.Errorf("-inflight has %q, want 1 to %d", text, maxInFlight)
+	for _, name := range strings.Split(what, ",") {
+		i := slices.IndexFunc(works, func(w work) bool { return w.name == name })
+		if i < 0 {
+			return s, fmt.Errorf("-work has %q, want some of %s", name, strings.Join(workNames(), ","))
 		}
-		s.loads = append(s.loads, load{inFlight: n, burst: burst, what: what})
-	}
-	runners := contenders
-	if what != "" {
-		runners = httpContenders(what)
+		w := works[i]
+		n := float64(w.calls) * scale
+		if w.calls > 0 && (n < float64(max(1, w.flight)) || n > maxCalls) {
+			return s, fmt.Errorf("-scale is %g, which makes %g calls of %s, want %d to %d", scale, n, name, w.flight, maxCalls)
+		}
+		w.calls = int(n)
+		s.works = append(s.works, w)
 	}
 	for _, name := range strings.Split(names, ",") {
-		i := slices.IndexFunc(runners, func(c contender) bool { return c.name == name })
+		i := slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })
 		if i < 0 {
 			return s, fmt.Errorf("-servers has %q, want some of %s", name, strings.Join(contenderNames(), ","))
 		}
-		s.servers = append(s.servers, runners[i])
+		s.servers = append(s.servers, contenders[i])
 	}
 	return s, nil
 }
@@ -118,42 +100,67 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	for _, c := range s.servers {
 		fmt.Fprintln(progress, "building", c.name)
 		r, err := build(ctx, c, dir)
+		if errors.Is(err, errNoNode) {
+			fmt.Fprintln(progress, err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		racers = append(racers, r)
 	}
-	samples, err := race(ctx, s, racers, progress)
+	results, err := race(ctx, s, racers, progress)
 	if err != nil {
 		return err
 	}
-	report(out, args, s, racers, samples)
-	return nil
+	if s.doc == "" {
+		report(out, s, racers, results)
+		return nil
+	}
+	return writeDoc(s, racers, results)
 }
 
-// race runs every racer once per round and variant. The racers take turns, and each round starts
+// heat names the runs that are compared with each other: one server at one work.
+type heat struct{ server, work string }
+
+// results are the samples of each heat, one per round, and why a peer has none.
+type results struct {
+	samples map[heat][]sample
+	failed  map[heat]error
+}
+
+// race runs every racer once per round and work. The racers take turns, and each round starts
 // with another one, so that whatever else the machine is doing hits all of them alike.
-func race(ctx context.Context, s settings, racers []racer, progress io.Writer) (map[heat][]sample, error) {
-	samples := map[heat][]sample{}
+//
+// A peer that does a work wrong, by losing messages, say, has failed at it, and the race goes on.
+func race(ctx context.Context, s settings, racers []racer, progress io.Writer) (results, error) {
+	got := results{map[heat][]sample{}, map[heat]error{}}
 	for round := range s.rounds {
-		fmt.Fprintf(progress, "round %d of %d\n", round+1, s.rounds)
-		for _, l := range s.loads {
+		for _, w := range s.works {
+			fmt.Fprintf(progress, "round %d of %d: %s\n", round+1, s.rounds, w.name)
+			measure := w.run
+			if measure == nil {
+				measure = calls
+			}
 			for i := range racers {
 				r := racers[(round+i)%len(racers)]
-				got, err := measure(ctx, r, s.calls, l, s.timeout)
-				if err != nil {
-					return nil, fmt.Errorf("%s, %d in flight: %w", r.name, l.inFlight, err)
+				at := heat{r.name, w.name}
+				if got.failed[at] != nil {
+					continue
 				}
-				at := heat{r.name, l}
-				samples[at] = append(samples[at], got)
+				one, err := measure(ctx, r, &w, s.timeout)
+				switch {
+				case err == nil:
+					got.samples[at] = append(got.samples[at], one)
+				case errors.Is(err, errNotMeasured):
+				case ctx.Err() != nil || r.blind || r.name == "tenon":
+					return got, fmt.Errorf("%s, %s: %w", r.name, w.name, err)
+				default:
+					fmt.Fprintf(progress, "%s failed at %s: %v\n", r.name, w.name, err)
+					got.failed[at] = err
+				}
 			}
 		}
 	}
-	return samples, nil
-}
-
-// heat names the runs that are compared with each other: one server under one load.
-type heat struct {
-	server string
-	load   load
+	return got, nil
 }

@@ -1,11 +1,12 @@
-// Command bare is the yardstick of the harness: a program that understands nothing. It reads a line
-// and writes a canned line, so what it costs is what the operating system asks for moving the bytes.
+// Command bare is the limit of the harness: a program that understands nothing. It reads a line, or the body of an HTTP
+// request, and answers with canned bytes, so what it costs is what the operating system and net/http ask for moving them.
 //
-//	bare [-http ADDRESS] SIZE
+//	bare [-http ADDRESS] [-events N -event SIZE] SIZE
 //
-// Each answer is SIZE bytes long, its newline included, and leaves in one write of its own: one
-// line in, one line out. Over HTTP it is a handler of net/http that reads the whole body of a request
-// and answers with SIZE bytes.
+// Each answer is SIZE bytes long, its newline included, and leaves in one write of its own: one line in, one line out.
+// Over HTTP a message without id is answered with status 202, and a GET with the head of an event stream, whose
+// connection is then taken over and kept without a goroutine. With -events a call of a tool is answered with a stream of N
+// events of so many bytes, each flushed, and one of SIZE bytes.
 package main
 
 import (
@@ -14,9 +15,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 
 	"github.com/tenonmcp/tenon/tools/bench/servers/web"
 )
@@ -31,11 +34,13 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("bare", flag.ContinueOnError)
 	address := flags.String("http", "", "address to serve HTTP at")
+	events := flags.Int("events", 0, "events before the answer to a call of a tool")
+	event := flags.Int("event", 0, "bytes of each")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 {
-		return fmt.Errorf("usage: bare [-http ADDRESS] SIZE")
+		return fmt.Errorf("usage: bare [-http ADDRESS] [-events N -event SIZE] SIZE")
 	}
 	size, err := strconv.Atoi(flags.Arg(0))
 	if err != nil || size < 1 {
@@ -43,14 +48,8 @@ func run(args []string) error {
 	}
 	answer := append(bytes.Repeat([]byte{'.'}, size-1), '\n')
 	if *address != "" {
-		return web.Serve("bare", *address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := io.Copy(io.Discard, r.Body); err != nil {
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-			_, _ = w.Write(answer)
-		}))
+		s := &site{answer: answer, events: *events, event: dots(*event)}
+		return web.Serve("bare", *address, s)
 	}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(make([]byte, 64<<10), 64<<10) // as much as a pipe holds, so that a read never splits a burst
@@ -60,4 +59,64 @@ func run(args []string) error {
 		}
 	}
 	return lines.Err()
+}
+
+// site serves HTTP.
+type site struct {
+	answer []byte
+	events int
+	event  []byte
+
+	mu     sync.Mutex
+	parked []net.Conn
+}
+
+func dots(n int) []byte { return bytes.Repeat([]byte{'.'}, n) }
+
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		s.park(w)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	switch {
+	case !bytes.Contains(body, []byte(`"id"`)):
+		w.WriteHeader(http.StatusAccepted)
+	case s.events > 0 && bytes.Contains(body, []byte(`"tools/call"`)):
+		s.stream(w)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(s.answer)))
+		_, _ = w.Write(s.answer)
+	}
+}
+
+func (s *site) stream(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	flusher := w.(http.Flusher)
+	for range s.events {
+		_, _ = w.Write(s.event)
+		flusher.Flush()
+	}
+	_, _ = w.Write(s.answer)
+}
+
+// park answers with the head of a stream and keeps the connection.
+func (s *site) park(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
+	control := http.NewResponseController(w)
+	if control.Flush() != nil {
+		return
+	}
+	conn, _, err := control.Hijack()
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	s.parked = append(s.parked, conn)
+	s.mu.Unlock()
 }

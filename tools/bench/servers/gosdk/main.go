@@ -1,16 +1,11 @@
-// Command gosdk serves the tool greet with github.com/modelcontextprotocol/go-sdk, written the way its
-// documentation shows.
-//
-//	gosdk [-http ADDRESS] [-catalogue]
-//
-// It serves standard input and output, or Streamable HTTP; and the tools of the package catalogue in
-// place of greet.
+// Command gosdk serves the tools of the races with github.com/modelcontextprotocol/go-sdk, written the way its
+// documentation shows: over standard input and output, or with -http over Streamable HTTP. See the package fixture for its
+// flags.
 package main
 
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -18,17 +13,16 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/tenonmcp/tenon/tools/bench/servers/catalogue"
+	"github.com/tenonmcp/tenon/tools/bench/servers/fixture"
 	"github.com/tenonmcp/tenon/tools/bench/servers/web"
 )
 
-type greeting struct {
-	Name string `json:"name" jsonschema:"the person to greet"`
+func text(s string) *mcp.CallToolResult {
+	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: s}}}
 }
 
-func greet(_ context.Context, _ *mcp.CallToolRequest, in greeting) (*mcp.CallToolResult, any, error) {
-	return &mcp.CallToolResult{
-		Content: []mcp.Content{&mcp.TextContent{Text: "hello, " + in.Name}},
-	}, nil, nil
+func greet(_ context.Context, _ *mcp.CallToolRequest, in fixture.Greeting) (*mcp.CallToolResult, any, error) {
+	return text("hello, " + in.Name), nil, nil
 }
 
 func nothing(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -36,20 +30,18 @@ func nothing(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error)
 }
 
 func main() {
-	address := flag.String("http", "", "address to serve HTTP at")
-	many := flag.Bool("catalogue", false, "serve the tools of the catalogue")
-	flag.Parse()
+	flags := fixture.Parse()
 	s := mcp.NewServer(&mcp.Implementation{Name: "gosdk", Version: "1.0.0"}, nil)
-	if *many {
+	if flags.Catalogue {
 		for _, t := range catalogue.Tools() {
 			s.AddTool(&mcp.Tool{Name: t.Name, Description: t.Description, InputSchema: json.RawMessage(t.Schema)}, nothing)
 		}
 	} else {
-		mcp.AddTool(s, &mcp.Tool{Name: "greet", Description: "Say hi."}, greet)
+		addTools(s)
 	}
 	var err error
-	if *address != "" {
-		err = web.Serve("gosdk", *address, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil))
+	if flags.HTTP != "" {
+		err = web.Serve("gosdk", flags.HTTP, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil))
 	} else {
 		err = s.Run(context.Background(), &mcp.StdioTransport{})
 	}
@@ -57,4 +49,30 @@ func main() {
 		fmt.Fprintln(os.Stderr, "gosdk:", err)
 		os.Exit(1)
 	}
+}
+
+func addTools(s *mcp.Server) {
+	texts := fixture.Texts()
+	image := fixture.Image()
+	mcp.AddTool(s, &mcp.Tool{Name: "greet", Description: "Say hi."}, greet)
+	mcp.AddTool(s, &mcp.Tool{Name: "text", Description: "A text of so many bytes."},
+		func(_ context.Context, _ *mcp.CallToolRequest, in fixture.Size) (*mcp.CallToolResult, any, error) {
+			return text(texts[in.Size]), nil, nil
+		})
+	mcp.AddTool(s, &mcp.Tool{Name: "image", Description: "An image."},
+		func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.ImageContent{Data: image, MIMEType: "image/png"}}}, nil, nil
+		})
+	mcp.AddTool(s, &mcp.Tool{Name: "count", Description: "Counts."},
+		func(ctx context.Context, r *mcp.CallToolRequest, in fixture.Count) (*mcp.CallToolResult, any, error) {
+			for i := range in.To {
+				err := r.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{
+					ProgressToken: r.Params.GetProgressToken(), Progress: float64(i + 1), Total: float64(in.To),
+				})
+				if err != nil {
+					return nil, nil, err
+				}
+			}
+			return text("done"), nil, nil
+		})
 }

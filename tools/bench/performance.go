@@ -1,0 +1,3 @@
+package main
+
+func writeDoc(settings, []racer, results) error { return nil }
