@@ -70,6 +70,18 @@ func appendEscaped(dst []byte, s string, i int) []byte {
 			buf = dst[:cap(dst)]
 		}
 		// Whole words are copied before it is known how much of them is plain.
+		for i+32 <= len(s) {
+			from, to := s[i:i+32], buf[n:n+32]
+			w0, w1, w2, w3 := loadString(from, 0), loadString(from, 8), loadString(from, 16), loadString(from, 24)
+			binary.LittleEndian.PutUint64(to, w0)
+			binary.LittleEndian.PutUint64(to[8:], w1)
+			binary.LittleEndian.PutUint64(to[16:], w2)
+			binary.LittleEndian.PutUint64(to[24:], w3)
+			if (marks(w0)|marks(w1)|marks(w2)|marks(w3))&highs != 0 {
+				break
+			}
+			i, n = i+32, n+32
+		}
 		for i+8 <= len(s) {
 			w := loadString(s, i)
 			binary.LittleEndian.PutUint64(buf[n:n+8], w)
