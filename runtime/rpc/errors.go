@@ -30,6 +30,12 @@ const (
 	CodeCancelled int64 = -32011
 	// CodeTooLarge: the message is over the transport's size limit and was not sent. Matches [ErrTooLarge].
 	CodeTooLarge int64 = -32012
+	// CodeForbidden: the principal, or nobody being one, may not do this; nothing was done. Sent to the peer, where scopes
+	// are missing with data {"scopes": [...]}: all that it takes.
+	CodeForbidden int64 = -32013
+	// CodeTimeout: the handler took longer than the receiver allows ([Limits].HandlerTime) and was given up; what it did
+	// until then is done. Sent to the peer.
+	CodeTimeout int64 = -32014
 )
 
 var (
@@ -60,6 +66,7 @@ type Error struct {
 	Data wire.Raw
 
 	cause error
+	http  *httpAnswer // see WithHTTP; nil: none
 }
 
 // Errorf makes an Error whose message is formatted as by fmt.Errorf; the operand of a %w verb becomes its cause.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
@@ -21,8 +22,14 @@ type incoming struct {
 	out   Stream  // nil is the session's own
 	size  int
 
-	wait <-chan struct{} // an initialize request that must be answered first; nil if none
-	over atomic.Bool     // out takes nothing more; set under the session's lock
+	slow   *time.Timer     // ends it when it takes too long; nil without a limit
+	leader *leader         // may handle it, on the goroutine that reads; nil: a goroutine of its own does
+	wait   <-chan struct{} // an initialize request that must be answered first; nil if none
+	over   atomic.Bool     // out takes nothing more; set under the session's lock
+
+	// Under the session's lock; see AfterAnswer.
+	after     func(answered bool) // nil if nobody asked
+	responded bool                // the handler has returned
 }
 
 func (in *incoming) Value(key any) any {
@@ -43,6 +50,9 @@ func (in *incoming) Value(key any) any {
 }
 
 func (in *incoming) stream() Stream {
+	if in.leader != nil {
+		return (*leaderStream)(in)
+	}
 	if in.out != nil {
 		return in.out
 	}
@@ -61,36 +71,59 @@ func (in *incoming) ended(why error) {
 
 // request admits a request and starts its handler, or refuses it.
 func (s *Session) request(ctx context.Context, m *Message, out Stream) error {
-	in := &incoming{m: m, key: m.ID.Canonical(), out: out, size: len(m.raw.Bytes())}
-	in.Context, in.cancel = context.WithCancelCause(detached(ctx))
-	var refused *Error
-	var w *worker
-	s.update(func(st *state) {
-		switch {
-		case st.closed:
-			refused = errClosed(m.Method, st.cause)
-		case st.in[in.key] != nil:
-			refused = Errorf(CodeInvalidRequest, "a request with id %s is already in flight", clip(m.ID.String()))
-		case st.running >= s.cfg.Limits.InFlight ||
-			st.running > 0 && in.size > s.cfg.Limits.InFlightBytes-st.inBytes:
-			st.stats.Busy++
-			refused = errBusy
-		default:
-			st.admit(in)
-			w = st.takeWorker()
-		}
-	})
-	if refused != nil {
-		in.cancel(nil)
-		s.answer(ctx, out, NewError(m.ID, refused), refused)
-		return refused
+	in, err := s.admitted(ctx, m, out, nil)
+	if err != nil {
+		return err
 	}
+	in.start()
+	return nil
+}
+
+// start handles the request on a goroutine of its own.
+func (in *incoming) start() {
+	var w *worker
+	in.m.session.update(func(st *state) { w = st.takeWorker() })
 	if w != nil {
 		w.next <- in
 	} else {
 		go work(in)
 	}
-	return nil
+}
+
+// admitted admits a request, or refuses it, which is the error.
+func (s *Session) admitted(ctx context.Context, m *Message, out Stream, l *leader) (*incoming, error) {
+	in := &incoming{m: m, leader: l, key: m.ID.Canonical(), out: out, size: len(m.raw.Bytes())}
+	in.Context, in.cancel = context.WithCancelCause(detached(ctx))
+	var refused *Error
+	room := s.cfg.Budget.take(in.size)
+	s.update(func(st *state) {
+		switch {
+		case st.closed:
+			refused = errClosed(m.Method, st.cause)
+		case st.draining:
+			refused = errDraining
+		case st.in[in.key] != nil:
+			refused = Errorf(CodeInvalidRequest, "a request with id %s is already in flight", clip(m.ID.String()))
+		case !room || st.running >= s.cfg.Limits.InFlight ||
+			st.running > 0 && in.size > s.cfg.Limits.InFlightBytes-st.inBytes:
+			st.stats.Busy++
+			refused = errBusy
+		default:
+			st.admit(in)
+		}
+	})
+	if refused != nil {
+		if room {
+			s.cfg.Budget.put(in.size)
+		}
+		in.cancel(nil)
+		s.answer(ctx, out, NewError(m.ID, refused), refused)
+		return nil, refused
+	}
+	if most := s.cfg.Limits.HandlerTime; most > 0 {
+		in.limitTime(most)
+	}
+	return in, nil
 }
 
 // admit takes a request in.
@@ -174,9 +207,11 @@ func (s *Session) checkResult(ctx context.Context, method string, result wire.Ap
 func (in *incoming) respond(result wire.Appender, err error, w *worker) {
 	s := in.m.session
 	var live bool
+	var after func(bool)
 	s.update(func(st *state) {
 		delete(st.in, in.key)
 		live = in.end()
+		after, in.responded = in.after, true
 	})
 	if live {
 		m := &in.reply
@@ -186,7 +221,14 @@ func (in *incoming) respond(result wire.Appender, err error, w *worker) {
 		}
 		in.ended(s.sendResponse(in.stream(), m, in.m.Method))
 	}
+	if after != nil {
+		after(live)
+	}
+	if in.slow != nil {
+		in.slow.Stop()
+	}
 	in.cancel(nil)
+	s.cfg.Budget.put(in.size)
 	s.update(func(st *state) {
 		st.running--
 		st.inBytes -= in.size

@@ -28,6 +28,9 @@ type Limits struct {
 	Batch int
 	// Depth is how deeply a message may be nested; default 512.
 	Depth int
+	// HandlerTime is how long the handler of an incoming request may take; default no limit. Then the request is answered
+	// with CodeTimeout and its ctx ends, for that cause; until the handler has returned it counts as in flight.
+	HandlerTime time.Duration
 }
 
 const (
@@ -50,6 +53,7 @@ func (l Limits) withDefaults() Limits {
 	l.Progress = limit(l.Progress, defaultProgress)
 	l.Batch = limit(l.Batch, defaultBatch)
 	l.Depth = limit(l.Depth, defaultDepth)
+	l.HandlerTime = max(l.HandlerTime, 0)
 	return l
 }
 
@@ -89,8 +93,13 @@ type Config struct {
 	Principal *Principal
 	// State is what the layer above keeps with the session, see [Session.State]; nil by default.
 	State any
+	// Progress takes reports whose token is none that the session made, and tells whether it knows the token: for what
+	// outlives calls. It is called as they are received, in order, and must not block; nil knows none.
+	Progress func(token ID, p Progress) (known bool)
 	// Limits bound the session; zero fields mean the defaults.
 	Limits Limits
+	// Budget bounds the session together with the others that share it; nil by default.
+	Budget *Budget
 	// Strict makes results and notifications that we receive fail for what otherwise only sent values and received
 	// requests fail for (enums, bounds, formats), and half surrogate pairs in strings an error.
 	Strict bool
@@ -114,6 +123,10 @@ type Stats struct {
 	DroppedNotifications int64
 	// Panics is how many handlers panicked.
 	Panics int64
+	// TimedOut is how many handlers took longer than they may.
+	TimedOut int64
+	// Unresponsive says that the session was closed because its peer did not answer pings.
+	Unresponsive bool
 	// InFlight is how many incoming requests run now, and Pending how many calls to the peer wait now.
 	InFlight, Pending int
 }

@@ -2,8 +2,10 @@ package rpc
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"time"
 )
 
 // lineReader cuts its input into lines of at most max bytes. It holds no more than the line it is reading, and what
@@ -16,6 +18,15 @@ type lineReader struct {
 	scanned    int // buf[start:scanned] has no line break
 	skip       bool
 	err        error // of r, once it was met
+
+	most  time.Duration // that a message may take to arrive; 0: no limit
+	late  func(error)   // called when one takes longer
+	timer *time.Timer
+	timed bool // ... runs: a message has arrived in part
+
+	memory *Memory // nil: no limit
+	ctx    context.Context
+	held   int64 // reserved for buf
 }
 
 const (
@@ -25,12 +36,24 @@ const (
 	keptHead  = 4 << 10   // of a line that is too long, so much is returned
 )
 
+// ready reports whether a line has arrived whole.
+func (l *lineReader) ready() bool {
+	i := bytes.IndexByte(l.buf[l.scanned:l.end], '\n')
+	if i < 0 {
+		l.scanned = l.end
+		return false
+	}
+	l.scanned += i
+	return true
+}
+
 // next gives the next line that is not blank, without its end, valid until the next call; the last may lack an end.
 // If it is longer than max the error is ErrTooLarge and the line is the start of it, which is known before the rest has
 // arrived; the rest is skipped by the next call.
 func (l *lineReader) next() (line []byte, err error) {
 	for {
 		if i := bytes.IndexByte(l.buf[l.scanned:l.end], '\n'); i >= 0 {
+			l.arrived()
 			line = l.buf[l.start : l.scanned+i]
 			l.start = l.scanned + i + 1
 			l.scanned = l.start
@@ -54,7 +77,8 @@ func (l *lineReader) next() (line []byte, err error) {
 		if n := l.end - l.start; n > l.max && (n > l.max+1 || l.buf[l.end-1] != '\r') {
 			head := bytes.Clone(l.buf[l.start : l.start+min(keptHead, l.max)])
 			l.skip = true
-			l.buf, l.start, l.end, l.scanned = nil, 0, 0, 0
+			l.use(nil)
+			l.start, l.end, l.scanned = 0, 0, 0
 			return head, ErrTooLarge
 		}
 		if l.err != nil {
@@ -74,7 +98,7 @@ func (l *lineReader) fill() {
 	have := l.end - l.start
 	switch {
 	case have == 0 && cap(l.buf) > keptRead:
-		l.buf = nil
+		l.use(nil)
 		fallthrough
 	case have == 0:
 		l.start, l.end, l.scanned = 0, 0, 0
@@ -91,11 +115,19 @@ func (l *lineReader) fill() {
 			if l.max < noLimit {
 				size = min(size, l.max+3)
 			}
-			buf = make([]byte, max(size, have+1))
+			size = max(size, have+1)
+			if l.err = l.reserve(size); l.err != nil {
+				return
+			}
+			buf = make([]byte, size)
 		}
 		l.scanned -= l.start
 		copy(buf, l.buf[l.start:l.end])
-		l.buf, l.start, l.end = buf, 0, have
+		l.use(buf)
+		l.start, l.end = 0, have
+	}
+	if have > 0 || l.skip {
+		l.began()
 	}
 	for range 100 {
 		n, err := l.r.Read(l.buf[l.end:])

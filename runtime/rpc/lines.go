@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,18 @@ type LineLimits struct {
 	QueueMessages int
 	// QueueBytes is how many bytes those may have together, default 32 MiB; a message that is alone is always taken.
 	QueueBytes int
+	// WhenFull says what becomes of a sender that finds the queue full; default it waits, at most WriteTime.
+	WhenFull QueuePolicy
+	// ReadTime is how long the rest of a message may take once its start has arrived; default 60 s. Then the session ends.
+	ReadTime time.Duration
+	// OpenTime is how long the peer may take until the session is open, which is when its protocol version is settled;
+	// default no limit. Then the session ends.
+	OpenTime time.Duration
+	// IdleTime is how long nothing may arrive, while nothing is in flight either; default no limit. Then the session ends.
+	IdleTime time.Duration
+	// Reading is what the connections that share it may hold together of messages over 256 KiB that have not arrived
+	// whole; nil, the default, is no limit. Readers wait for room, within ReadTime of when they have it.
+	Reading *Memory
 	// WriteTime is how long the peer may take nothing off while a write waits (where the writer has deadlines) or the
 	// queue is full; default 30 s. Then the session fails.
 	WriteTime time.Duration
@@ -30,10 +43,21 @@ type LineLimits struct {
 	EndTime time.Duration
 }
 
+// QueuePolicy says what becomes of a sender that finds a queue full.
+type QueuePolicy uint8
+
+const (
+	// QueueWait has it wait for room, until its ctx or the queue's time ends; the latter ends the slow peer.
+	QueueWait QueuePolicy = iota
+	// QueueDropPeer ends the slow peer at once, so that no sender ever waits for it.
+	QueueDropPeer
+)
+
 const (
 	defaultMessage       = 16 << 20
 	defaultQueueMessages = 1024
 	defaultQueueBytes    = 32 << 20
+	defaultReadTime      = 60 * time.Second
 	defaultWriteTime     = 30 * time.Second
 	defaultDrainTime     = 10 * time.Second
 	defaultEndTime       = time.Second
@@ -43,6 +67,9 @@ func (l LineLimits) withDefaults() LineLimits {
 	l.Message = limit(l.Message, defaultMessage)
 	l.QueueMessages = limit(l.QueueMessages, defaultQueueMessages)
 	l.QueueBytes = limit(l.QueueBytes, defaultQueueBytes)
+	l.ReadTime = limitTime(l.ReadTime, defaultReadTime)
+	l.OpenTime = max(l.OpenTime, 0)
+	l.IdleTime = max(l.IdleTime, 0)
 	l.WriteTime = limitTime(l.WriteTime, defaultWriteTime)
 	l.DrainTime = limitTime(l.DrainTime, defaultDrainTime)
 	l.EndTime = limitTime(l.EndTime, defaultEndTime)
@@ -59,6 +86,7 @@ type LineConn struct {
 	r      io.Reader
 	w      *lineWriter
 	limits LineLimits
+	clock  lineClock
 }
 
 var _ Stream = (*LineConn)(nil)
@@ -79,8 +107,10 @@ func (c *LineConn) Send(ctx context.Context, m *Message) error { return c.w.send
 // within limits. Of ctx the values reach the handlers. Run must be called exactly once.
 func (c *LineConn) Run(ctx context.Context, s *Session) error {
 	c.w.start(s.Close)
-	read := make(chan error, 1)
-	go func() { read <- c.read(detached(ctx), s) }()
+	defer c.clock.start(s, c.limits)()
+	lead := newLeader(detached(ctx), c, s)
+	read := lead.result
+	go lead.lead()
 
 	reading, flush := true, c.limits.EndTime
 	var err error
@@ -129,27 +159,6 @@ func (c *LineConn) wakeReader(read <-chan error) {
 	}
 }
 
-// read feeds s until the input ends or s is closed. The result is nil at the end of the input.
-func (c *LineConn) read(ctx context.Context, s *Session) error {
-	lines := lineReader{r: c.r, max: c.limits.Message}
-	for s.ctx.Err() == nil {
-		line, err := lines.next()
-		if err == ErrTooLarge {
-			_ = s.Refuse(ctx, Salvage(line), Errorf(CodeInvalidRequest,
-				"the message is larger than %d bytes: %w", c.limits.Message, err), nil)
-			continue
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		_ = s.Receive(ctx, line, nil) // it has answered or logged what is wrong
-	}
-	return s.Err()
-}
-
 // lineWriter queues messages and writes them from a goroutine of its own, all that wait in one write.
 type lineWriter struct {
 	w        io.Writer
@@ -162,17 +171,24 @@ type lineWriter struct {
 	messages int           // in chunks, and in what is being written
 	bytes    int           // of these
 	spare    []byte        // a chunk to use again
+	large    atomic.Bool   // the newest message was
 	ready    chan struct{} // holds one signal for the goroutine: something waits, or closed
 	room     chan struct{} // closed when the queue has been taken; nil if nobody waits for that
+	held     bool          // nobody has been told of what waits: whoever put it there will
+	writing  bool          // the goroutine writes
+	flushing bool          // the goroutine that reads writes
+	flushed  [][]byte      // its memory for chunks, to use again
 	err      error         // why nothing more is taken; ErrClosed after close
 	onFail   func(error)
 	done     chan struct{} // the goroutine has ended
 }
 
 const (
-	startChunk = 4 << 10  // a new chunk's size
-	keptChunk  = 64 << 10 // up to this size chunks are kept, and messages copied into a common one
-	oneWrite   = 1 << 20  // at most so much goes into one write under a deadline
+	startChunk  = 4 << 10  // a new chunk's size
+	keptChunk   = 64 << 10 // up to this size chunks are kept, and messages copied into a common one
+	mostHeld    = 64       // so many messages may wait of which nobody has been told
+	pooledLarge = 4 << 20  // larger buffers are not used again
+	oneWrite    = 1 << 20  // at most so much goes into one write under a deadline
 )
 
 func newLineWriter(w io.Writer, limits LineLimits) *lineWriter {
@@ -195,13 +211,23 @@ func (l *lineWriter) start(onFail func(error)) {
 	go l.run()
 }
 
-// buffers are for encoding messages into.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
+// buffers are for encoding messages into, and largeBuffers for those that come after a large one.
+var buffers, largeBuffers = sync.Pool{New: newBuffer}, sync.Pool{New: newBuffer}
+
+func newBuffer() any { return new([]byte) }
 
 var errNewline = errors.New("a message must not contain a line break")
 
-func (l *lineWriter) send(ctx context.Context, m *Message) error {
-	buf := buffers.Get().(*[]byte)
+// send queues a message and has it written.
+func (l *lineWriter) send(ctx context.Context, m *Message) error { return l.put(ctx, m, true) }
+
+// put queues a message. Unless signal is set, it is for the caller to have it written.
+func (l *lineWriter) put(ctx context.Context, m *Message, signal bool) error {
+	pool := &buffers
+	if l.large.Load() {
+		pool = &largeBuffers
+	}
+	buf := pool.Get().(*[]byte)
 	line := m.AppendJSON((*buf)[:0])
 	if len(line) > l.limits.Message {
 		return &sizeError{size: len(line), max: l.limits.Message} // the buffer is dropped: it is large
@@ -213,16 +239,17 @@ func (l *lineWriter) send(ctx context.Context, m *Message) error {
 	}
 	line = append(line, '\n')
 	large := len(line) > keptChunk
-	err := l.enqueue(ctx, line, large)
+	l.large.Store(large)
+	err := l.enqueue(ctx, line, large, signal)
 	if !large {
 		*buf = line
-		buffers.Put(buf)
+		pool.Put(buf)
 	}
 	return err
 }
 
 // enqueue takes a line, into a common chunk unless it may be kept.
-func (l *lineWriter) enqueue(ctx context.Context, line []byte, keep bool) error {
+func (l *lineWriter) enqueue(ctx context.Context, line []byte, keep, signal bool) error {
 	l.mu.Lock()
 	for l.err == nil && l.messages > 0 &&
 		(l.messages >= l.limits.QueueMessages || len(line) > l.limits.QueueBytes-l.bytes) {
@@ -231,6 +258,12 @@ func (l *lineWriter) enqueue(ctx context.Context, line []byte, keep bool) error 
 		}
 		room := l.room
 		l.mu.Unlock()
+		l.signal() // it may be that nobody has been told of what waits
+		if l.limits.WhenFull == QueueDropPeer {
+			err := Errorf(CodeClosed, "%w, %d messages wait for it: %w", ErrSlow, l.limits.QueueMessages, ErrClosed)
+			l.fail(err)
+			return err
+		}
 		if err := l.await(ctx, room); err != nil {
 			return err
 		}
@@ -259,8 +292,11 @@ func (l *lineWriter) enqueue(ctx context.Context, line []byte, keep bool) error 
 	}
 	l.messages++
 	l.bytes += len(line)
+	signal = signal || l.messages > mostHeld
+	tell := signal && (first || l.held)
+	l.held = !signal && (first || l.held)
 	l.mu.Unlock()
-	if first {
+	if tell {
 		l.signal()
 	}
 	return nil
@@ -276,7 +312,7 @@ func (l *lineWriter) await(ctx context.Context, room <-chan struct{}) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		err := Errorf(CodeClosed, "the peer has taken nothing for %v: %w", l.limits.WriteTime, ErrClosed)
+		err := Errorf(CodeClosed, "the peer has taken nothing for %v: %w: %w", l.limits.WriteTime, ErrSlow, ErrClosed)
 		l.fail(err)
 		return err
 	}

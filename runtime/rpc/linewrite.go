@@ -36,19 +36,59 @@ func (l *lineWriter) run() {
 				}
 				break
 			}
-			for i, chunk := range batch {
-				if err := l.write(chunk); err != nil {
-					l.fail(err)
-					return
-				}
-				batch[i] = nil
-				if i == len(batch)-1 {
-					l.wrote(chunk, messages)
-				} else {
-					l.wrote(chunk, 0)
-				}
+			if err := l.writeAll(batch, messages); err != nil {
+				l.fail(err)
+				return
 			}
 		}
+	}
+}
+
+// writeAll writes chunks that hold so many messages.
+func (l *lineWriter) writeAll(chunks [][]byte, messages int) error {
+	for i, chunk := range chunks {
+		if err := l.write(chunk); err != nil {
+			return err
+		}
+		chunks[i] = nil
+		if i == len(chunks)-1 {
+			l.wrote(chunk, messages)
+		} else {
+			l.wrote(chunk, 0)
+		}
+	}
+	return nil
+}
+
+// waits reports whether something waits that nobody has been told of.
+func (l *lineWriter) waits() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held
+}
+
+// flush writes what waits, on the goroutine of the caller, unless the writer's own is at it.
+func (l *lineWriter) flush() {
+	l.mu.Lock()
+	if l.writing || l.flushing || len(l.chunks) == 0 || l.err != nil {
+		l.held = false
+		l.mu.Unlock()
+		l.signal()
+		return
+	}
+	batch, messages := l.chunks, l.messages
+	l.flushing, l.held = true, false
+	l.chunks, l.open = l.flushed[:0], false
+	l.mu.Unlock()
+	err := l.writeAll(batch, messages)
+	l.mu.Lock()
+	l.flushing, l.flushed = false, batch
+	more := len(l.chunks) > 0 || l.err != nil
+	l.mu.Unlock()
+	if err != nil {
+		l.fail(err)
+	} else if more {
+		l.signal()
 	}
 }
 
@@ -56,8 +96,11 @@ func (l *lineWriter) run() {
 func (l *lineWriter) take(written [][]byte) (batch [][]byte, messages int, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.flushing { // it comes back to us
+		return nil, 0, false
+	}
 	batch, messages, closed = l.chunks, l.messages, l.err != nil
-	l.chunks, l.open = written[:0], false
+	l.chunks, l.open, l.held, l.writing = written[:0], false, false, len(batch) > 0
 	return batch, messages, closed
 }
 
@@ -67,8 +110,12 @@ func (l *lineWriter) wrote(chunk []byte, messages int) {
 	defer l.mu.Unlock()
 	l.messages -= messages
 	l.bytes -= len(chunk)
-	if cap(chunk) <= keptChunk {
+	switch n := cap(chunk); {
+	case n <= keptChunk:
 		l.spare = chunk[:0]
+	case n <= pooledLarge:
+		chunk = chunk[:0]
+		largeBuffers.Put(&chunk)
 	}
 	if l.room != nil {
 		l.wakeSenders()
@@ -89,7 +136,7 @@ func (l *lineWriter) write(chunk []byte) error {
 		}
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return Errorf(CodeClosed, "the peer has taken nothing for %v: %w", l.limits.WriteTime, err)
+				return Errorf(CodeClosed, "the peer has taken nothing for %v: %w: %w", l.limits.WriteTime, ErrSlow, err)
 			}
 			return fmt.Errorf("writing to the peer: %w", err)
 		}

@@ -43,7 +43,7 @@ func (s *Session) Call(ctx context.Context, method string, params wire.Appender,
 		raw, err = s.roundTrip(ctx, m)
 	} else {
 		var v wire.Appender
-		if v, err = s.send(ctx, m); err == nil && v != nil {
+		if v, err = s.sendThrough(ctx, m); err == nil && v != nil {
 			raw = toRaw(v)
 		}
 	}
@@ -81,7 +81,7 @@ func (s *Session) decodeResult(method string, raw wire.Raw, result wire.Decodabl
 func (s *Session) Notify(ctx context.Context, method string, params wire.Appender) error {
 	m := &Message{Kind: KindNotification, Method: method, value: params, session: s, outgoing: true}
 	if s.send != nil {
-		_, err := s.send(ctx, m)
+		_, err := s.sendThrough(ctx, m)
 		return err
 	}
 	return s.notify(ctx, m)
@@ -156,6 +156,7 @@ func (s *Session) roundTrip(ctx context.Context, m *Message) (wire.Raw, error) {
 	if ctx.Err() != nil {
 		return wire.Raw{}, errContext(ctx, m.Method)
 	}
+	yield(ctx)
 	c := &call{method: m.Method, wake: make(chan struct{}, 1), report: progressOf(ctx)}
 	id, err := s.register(c)
 	if err != nil {
@@ -238,7 +239,7 @@ func (s *Session) progressed(c *call) (done bool, result wire.Raw, err error) {
 			return done, result, err
 		}
 		for _, p := range reports {
-			c.report(p)
+			s.guard(c.method+" progress", func() { c.report(p) })
 		}
 	}
 }

@@ -68,7 +68,7 @@ func (s *Session) progress(m *Message) (known bool, err error) {
 	}
 	id, ours := p.token.Canonical().Int()
 	if !ours {
-		return false, nil
+		return s.cfg.Progress != nil && s.cfg.Progress(p.token, p.Progress), nil
 	}
 	var c *call
 	s.update(func(st *state) {

@@ -53,6 +53,7 @@ type state struct {
 	dropping   bool // the last notification was dropped
 	notifying  bool // the goroutine that handles the queue lives
 
+	draining   bool // requests are refused
 	closed     bool
 	cause      error // why it closed
 	inputEnded bool

@@ -18,6 +18,14 @@ type Ender interface {
 	End(err error)
 }
 
+// Listener is a Stream that is not always heard: the session's own where the peer must ask for it (the GET of Streamable
+// HTTP). What nobody would hear for now, such as a periodic ping, is then not sent.
+type Listener interface {
+	Stream
+	// Listening reports whether the peer hears what is sent now.
+	Listening() bool
+}
+
 // Link is what a transport tells of the connection a session is bound to.
 type Link struct {
 	// Stream is the session's own: for what belongs to no request.
@@ -26,6 +34,9 @@ type Link struct {
 	Transport string
 	// ID is the session's id where the transport gives it one (the Mcp-Session-Id of Streamable HTTP), else "".
 	ID string
+	// RemoteAddr is the network address of the peer, as net.Addr gives it, where the session has one connection with one;
+	// else "". See [RemoteAddrFrom].
+	RemoteAddr string
 	// Stateless says that the session lives for one message only, so that asking the peer anything cannot work.
 	Stateless bool
 }
