@@ -3,6 +3,7 @@ package streamhttp
 import (
 	"net/http"
 
+	"github.com/tenonmcp/tenon/runtime/internal/httpaccess"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
@@ -12,7 +13,7 @@ func (p *poster) batchVersion() string {
 	if p.s != nil {
 		return p.s.rpc.Version()
 	}
-	if v := headerValue(p.r.Header, headerVersion); v != "" {
+	if v := httpaccess.Value(p.r.Header, headerVersion); v != "" {
 		return v
 	}
 	return versionAssumed

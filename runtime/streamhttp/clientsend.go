@@ -7,8 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"strings"
 
+	"github.com/tenonmcp/tenon/runtime/internal/httpaccess"
+	"github.com/tenonmcp/tenon/runtime/internal/httpclient"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 )
 
@@ -24,25 +25,14 @@ type HTTPError struct {
 	Body string
 }
 
-func (e *HTTPError) Error() string {
-	text := fmt.Sprintf("%s: HTTP status %d %s", e.Method, e.Status, http.StatusText(e.Status))
-	if body := strings.TrimSpace(e.Body); body != "" {
-		const most = 200
-		if len(body) > most {
-			body = body[:most] + "..."
-		}
-		text += ": " + body
-	}
-	return text
-}
+func (e *HTTPError) Error() string { return httpclient.Refusal(e.Method, e.Status, e.Body) }
 
 // newHTTPError makes the error of an answer, which it closes. If the body is a JSON-RPC error it is that, wrapping the
 // *HTTPError.
 func newHTTPError(resp *http.Response) error {
-	head, _ := io.ReadAll(io.LimitReader(resp.Body, keptHead))
-	drain(resp)
+	head := httpclient.Start(resp)
 	e := &HTTPError{Method: resp.Request.Method, Status: resp.StatusCode, Header: resp.Header, Body: string(head)}
-	if isJSON(resp.Header["Content-Type"]) {
+	if httpaccess.IsJSON(resp.Header["Content-Type"]) {
 		if m := rpc.Salvage(head); m.Kind == rpc.KindError {
 			if m, err := parseError(head); err == nil {
 				return m.Error.Wrap(e)
@@ -68,10 +58,10 @@ func (c *clientConn) do(ctx context.Context, method string, body []byte, lastEve
 	}
 	switch method {
 	case http.MethodPost:
-		h.Set("Content-Type", typeJSON)
-		h.Set("Accept", typeJSON+", "+typeStream)
+		h.Set("Content-Type", httpaccess.TypeJSON)
+		h.Set("Accept", httpaccess.TypeJSON+", "+httpaccess.TypeStream)
 	case http.MethodGet:
-		h.Set("Accept", typeStream)
+		h.Set("Accept", httpaccess.TypeStream)
 		h.Set("Cache-Control", "no-cache")
 	}
 	if id := c.sessionID(); id != "" {
@@ -83,13 +73,7 @@ func (c *clientConn) do(ctx context.Context, method string, body []byte, lastEve
 	if lastEvent != "" {
 		h.Set(headerLastEvent, lastEvent)
 	}
-	return c.http.Do(req)
-}
-
-// drain closes an answer so that its connection can be used again.
-func drain(resp *http.Response) {
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
-	_ = resp.Body.Close()
+	return httpclient.Do(c.http, req)
 }
 
 // merge gives a context with the values of ctx that ends with the connection, or by its cancel function.
@@ -137,7 +121,7 @@ func (c *clientConn) tell(ctx context.Context, body []byte) error {
 	if resp.StatusCode >= 300 {
 		return c.refused(resp)
 	}
-	drain(resp)
+	httpclient.Drain(resp)
 	return nil
 }
 
@@ -228,7 +212,7 @@ func (c *clientConn) exchange(ctx context.Context, call *clientCall, opens bool,
 	call.wrote()
 }
 
-var errNoResponse = rpc.Errorf(rpc.CodeInternalError, "the server's answer ended without a response")
+var errNoResponse = rpc.Errorf(rpc.CodeInternalError, "the server's answer ended without a response").Wrap(io.ErrUnexpectedEOF) // not the peer's word
 
 func (c *clientConn) roundTrip(ctx context.Context, call *clientCall, opens bool, body []byte) error {
 	resp, err := c.do(ctx, http.MethodPost, body, "")
@@ -241,19 +225,19 @@ func (c *clientConn) roundTrip(ctx context.Context, call *clientCall, opens bool
 	}
 	if opens {
 		if err := c.opened(resp.Header); err != nil {
-			drain(resp)
+			httpclient.Drain(resp)
 			return err
 		}
 	}
 	switch media := mediaType(resp.Header); media {
-	case typeJSON:
+	case httpaccess.TypeJSON:
 		return c.takeJSON(resp)
-	case typeStream:
+	case httpaccess.TypeStream:
 		return c.takeStream(ctx, call, resp)
 	default:
-		drain(resp)
+		httpclient.Drain(resp)
 		return rpc.Errorf(rpc.CodeInternalError, "the server answered a request with status %s and content of type %q, expected %s or %s",
-			resp.Status, media, typeJSON, typeStream)
+			resp.Status, media, httpaccess.TypeJSON, httpaccess.TypeStream)
 	}
 }
 
@@ -276,7 +260,7 @@ func (c *clientConn) opened(h http.Header) error {
 
 // takeJSON takes an answer that is JSON.
 func (c *clientConn) takeJSON(resp *http.Response) error {
-	defer drain(resp)
+	defer httpclient.Drain(resp)
 	most := c.endpoint.limits.Message
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
 	if err != nil {

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenonmcp/tenon/runtime/internal/eventstream"
+	"github.com/tenonmcp/tenon/runtime/internal/httpaccess"
+	"github.com/tenonmcp/tenon/runtime/internal/httpclient"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
@@ -134,35 +137,38 @@ func (p *position) failures(before int) int {
 // error is nil if the server ended it.
 func (c *clientConn) read(resp *http.Response, call *clientCall, p *position) error {
 	defer func() { _ = resp.Body.Close() }()
-	events := newEventReader(resp.Body, c.endpoint.limits.Message)
-	events.id, events.retry = p.id, p.retry
+	events := eventstream.NewReader(resp.Body, c.endpoint.limits.Message)
+	events.ID, events.Retry = p.id, p.retry
 	for {
-		event, err := events.next()
-		p.id, p.retry = events.id, events.retry
+		event, err := events.Next()
+		p.id, p.retry = events.ID, events.Retry
 		switch {
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
-		case event.name != "" && event.name != "message": // none of ours
-		case event.large:
-			m := rpc.Salvage(event.data)
+		case event.Name != "" && event.Name != "message": // none of ours
+		case event.Large:
+			m := rpc.Salvage(event.Data)
 			if m.IsResponse() {
 				c.answered(m.ID, call)
 			}
 			_ = c.session.Refuse(c.values, m, errLargeEvent, nil)
 		default:
-			c.receive(event.data, call)
+			c.receive(event.Data, call)
 		}
 		if c.isOver(call) {
 			// The server ends the stream now. If its end is read the connection can be used again.
 			late := time.AfterFunc(endOfStream, func() { _ = resp.Body.Close() })
-			_, _ = io.CopyN(io.Discard, resp.Body, keptHead)
+			_, _ = io.CopyN(io.Discard, resp.Body, httpclient.Head)
 			late.Stop()
 			return nil
 		}
 	}
 }
+
+// errLargeEvent is why an event was not read.
+var errLargeEvent = rpc.Errorf(rpc.CodeInvalidRequest, "the event is too large: %w", rpc.ErrTooLarge)
 
 // endOfStream is how long the end of a stream is waited for after the response.
 const endOfStream = 100 * time.Millisecond
@@ -186,8 +192,8 @@ func (c *clientConn) resume(ctx context.Context, call *clientCall, p *position, 
 			return false, newHTTPError(resp)
 		}
 		return false, c.refused(resp)
-	case mediaType(resp.Header) != typeStream:
-		drain(resp)
+	case mediaType(resp.Header) != httpaccess.TypeStream:
+		httpclient.Drain(resp)
 		return false, fmt.Errorf("the server answered a GET with content of type %q", mediaType(resp.Header))
 	}
 	p.opened = true
@@ -195,18 +201,21 @@ func (c *clientConn) resume(ctx context.Context, call *clientCall, p *position, 
 }
 
 // delay is how long to wait before coming back after a number of failures in a row: at first exactly what the server said,
-// and then ever more, with a random part only added.
+// but for leastRetryTime, and then ever more, with a random part only added.
 func (c *clientConn) delay(retry time.Duration, failures int) time.Duration {
 	l := &c.endpoint.limits
 	if retry < 0 {
 		retry = l.RetryTime
 	}
 	if failures <= 1 {
-		return retry
+		return max(retry, leastRetryTime)
 	}
 	d := max(retry, min(max(retry, minRetryTime)<<min(failures-1, 16), l.MaxRetryTime))
 	return d + rand.N(d/4+1)
 }
+
+// leastRetryTime keeps a server that sends us back at once, again and again, from keeping us busy.
+const leastRetryTime = 10 * time.Millisecond
 
 // minRetryTime is what the time between attempts that keep failing starts from, if the server allows for less.
 const minRetryTime = 50 * time.Millisecond

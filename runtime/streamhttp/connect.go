@@ -2,7 +2,6 @@ package streamhttp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tenonmcp/tenon/runtime/internal/httpclient"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 )
 
@@ -117,28 +117,13 @@ func (e *Endpoint) Connect(ctx context.Context, s *rpc.Session) (rpc.Conn, error
 		log:      s.Logger(),
 	}
 	if c.http == nil {
-		c.http = ownClient()
+		c.http = httpclient.New()
 		c.owned = true
 	}
 	c.ctx, c.cancel = context.WithCancelCause(c.values)
 	s.Attach(rpc.Link{Stream: c, Transport: transportName})
 	context.AfterFunc(s.Context(), func() { c.cancel(context.Cause(s.Context())) })
 	return c, nil
-}
-
-// ownClient makes the client of a connection.
-func ownClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 64
-	return &http.Client{Transport: t, CheckRedirect: func(r *http.Request, via []*http.Request) error {
-		if r.URL.Host != via[0].URL.Host || r.Method != via[0].Method {
-			return fmt.Errorf("a redirect to %s %s was not followed", r.Method, r.URL.Redacted())
-		}
-		if len(via) >= 10 {
-			return errors.New("too many redirects")
-		}
-		return nil
-	}}
 }
 
 // clientConn is a client's connection: the stream of its session.
@@ -232,7 +217,7 @@ func (c *clientConn) deleteSession(ctx context.Context) {
 		c.log.Debug("streamhttp: the server could not be told that the session has ended", "error", err)
 		return
 	}
-	drain(resp)
+	httpclient.Drain(resp)
 	if resp.StatusCode >= 300 {
 		c.log.Debug("streamhttp: the server did not end the session", "status", resp.Status)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/tenonmcp/tenon/runtime/internal/httpaccess"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 )
 
@@ -16,6 +18,7 @@ type exchange struct {
 	stream
 	values context.Context
 	header http.Header
+	remote string // address
 }
 
 var (
@@ -32,19 +35,25 @@ func (x *exchange) Done() <-chan struct{} { return nil }
 // Err is part of context.Context.
 func (x *exchange) Err() error { return nil }
 
-// Value gives the values of the HTTP request's context, and its header.
+// Value gives the values of the HTTP request's context, its header, and where it came from.
 func (x *exchange) Value(key any) any {
-	if _, ok := key.(rpc.HeaderKey); ok {
+	switch key.(type) {
+	case rpc.HeaderKey:
 		return map[string][]string(x.header)
+	case rpc.RemoteAddrKey:
+		if x.remote != "" {
+			return x.remote
+		}
 	}
 	return x.values.Value(key)
 }
 
 var (
-	contentJSON   = []string{typeJSON}
-	contentStream = []string{typeStream}
+	contentJSON   = []string{httpaccess.TypeJSON}
+	contentStream = []string{httpaccess.TypeStream}
 	noCache       = []string{"no-cache, no-transform"}
 	noBuffering   = []string{"no"}
+	closing       = []string{"close"}
 )
 
 var errDisconnected = errors.New("the client disconnected")
@@ -73,7 +82,8 @@ func (h *Server) answer(w http.ResponseWriter, r *http.Request, x *exchange, c *
 		x.mu.Unlock()
 		switch {
 		case phase != phaseQuiet:
-			return h.carry(w, r, &x.stream, c)
+			gone, _ = h.carry(w, r, &x.stream, c, nil)
+			return gone
 		case over:
 			h.complete(w, x, c, id)
 			return false
@@ -85,6 +95,7 @@ func (h *Server) answer(w http.ResponseWriter, r *http.Request, x *exchange, c *
 func (h *Server) complete(w http.ResponseWriter, x *exchange, c *conn, id rpc.ID) {
 	x.mu.Lock()
 	body, framed, why, batch := x.buf, x.framed, x.why, x.batch
+	status, fields := x.status, x.fields
 	x.conn, x.buf = nil, nil
 	x.mu.Unlock()
 	header := w.Header()
@@ -113,6 +124,12 @@ func (h *Server) complete(w http.ResponseWriter, x *exchange, c *conn, id rpc.ID
 	if len(body) > writtenAtOnce {
 		header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
+	if status != 0 {
+		for name, values := range fields {
+			header[name] = slices.Clone(values)
+		}
+		w.WriteHeader(status)
+	}
 	_, _ = w.Write(body) // the client may be gone
 	giveBuffer(body)
 }
@@ -123,13 +140,16 @@ const writtenAtOnce = 2048
 // carry writes the events of a stream to a connection that is attached to it, until the stream is over, has been taken
 // over, is to be polled, or the client is gone, which it reports.
 //
-// This is the one place that ties an open stream to the goroutine of its request: what else there is (take, wrote,
-// detach, and the signals) would serve a connection that was taken over from net/http just as well.
-func (h *Server) carry(w http.ResponseWriter, r *http.Request, st *stream, c *conn) (gone bool) {
+// If park is not nil and the connection allows that, it is taken over from net/http once the first events are written. Then
+// carry returns at once, with away, and park is called when the connection has ended.
+func (h *Server) carry(w http.ResponseWriter, r *http.Request, st *stream, c *conn, park func()) (gone, away bool) {
 	header := w.Header()
 	header["Content-Type"] = contentStream
 	header["Cache-Control"] = noCache
 	header["X-Accel-Buffering"] = noBuffering
+	if park != nil && h.takesOver(w, r) {
+		header["Connection"] = closing // it will not be net/http's when the stream ends
+	}
 	out := http.NewResponseController(w)
 	_ = out.SetReadDeadline(time.Time{}) // the server's time to read a request must not end the stream
 	defer st.detach(c)
@@ -137,27 +157,30 @@ func (h *Server) carry(w http.ResponseWriter, r *http.Request, st *stream, c *co
 	for first := true; ; first = false {
 		frames, upTo, last, ok := st.take(c)
 		if !ok {
-			return false
+			return false, false
 		}
 		if first || len(frames) > 0 {
 			if err := h.write(w, out, frames); err != nil {
-				return true
+				return true, false
 			}
 			st.wrote(upTo)
 			giveBuffer(frames)
 		}
 		if last {
-			return false
+			return false, false
+		}
+		if first && park != nil && h.takesOver(w, r) && h.takeOver(ctx, out, st, c, park) {
+			return false, true
 		}
 		c.timer.Reset(h.limits.KeepAlive)
 		select {
 		case <-c.wake:
 		case <-c.timer.C:
 			if err := h.write(w, out, keepAlive); err != nil {
-				return true
+				return true, false
 			}
 		case <-ctx.Done():
-			return true
+			return true, false
 		}
 	}
 }

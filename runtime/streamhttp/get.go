@@ -4,13 +4,14 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/tenonmcp/tenon/runtime/internal/httpaccess"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 )
 
 // get serves a client that listens: for what belongs to no request, or for the rest of a stream.
 func (h *Server) get(w http.ResponseWriter, r *http.Request) {
-	if !parseAccept(r.Header["Accept"]).stream {
-		refuse(w, http.StatusNotAcceptable, rpc.CodeInvalidRequest, "the Accept header does not allow "+typeStream)
+	if !httpaccess.ParseAccept(r.Header["Accept"]).Stream {
+		refuse(w, http.StatusNotAcceptable, rpc.CodeInvalidRequest, "the Accept header does not allow "+httpaccess.TypeStream)
 		return
 	}
 	s, ok := h.session(w, r)
@@ -21,21 +22,30 @@ func (h *Server) get(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, rpc.CodeInvalidRequest, "the Mcp-Session-Id header is missing")
 		return
 	}
-	defer s.leave()
 	if !h.gets.enter() {
+		s.leave()
 		retryLater(w, "the server shuts down")
 		return
 	}
-	defer h.gets.leave()
+	left := false
+	leave := func() {
+		h.gets.leave()
+		s.leave()
+	}
+	defer func() {
+		if !left {
+			leave()
+		}
+	}()
 	c := h.conn()
 	defer h.release(c)
 	st := &s.own
-	if last := headerValue(r.Header, headerLastEvent); last == "" {
+	if last := httpaccess.Value(r.Header, headerLastEvent); last == "" {
 		st.listen(r.Context(), c)
 	} else if st = h.resumed(w, r, s, c, last); st == nil {
 		return
 	}
-	h.carry(w, r, st, c)
+	_, left = h.carry(w, r, st, c, leave)
 }
 
 // resumed finds the stream that the client wants the rest of, and attaches c to it; nil if there is none, which is
@@ -57,7 +67,7 @@ func (h *Server) resumed(w http.ResponseWriter, r *http.Request, s *session, c *
 	case err == nil:
 		return st
 	case errors.Is(err, ErrEventsGone):
-		refuse(w, http.StatusBadRequest, rpc.CodeInvalidRequest, "the events after "+clip(last)+" are not known, or no longer kept")
+		refuse(w, http.StatusBadRequest, rpc.CodeInvalidRequest, "the events after "+httpaccess.Clip(last)+" are not known, or no longer kept")
 	default:
 		h.log.ErrorContext(r.Context(), "streamhttp: the event store failed", "error", err)
 		refuse(w, http.StatusInternalServerError, rpc.CodeInternalError, "the event store failed")

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tenonmcp/tenon/runtime/internal/httpaccess"
+	"github.com/tenonmcp/tenon/runtime/ratelimit"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 )
 
@@ -19,7 +21,8 @@ type Server struct {
 	acceptor  rpc.Acceptor
 	versions  []string
 	stateless bool
-	access    access
+	keepConns bool
+	access    httpaccess.Rules
 	limits    Limits
 	store     EventStore
 	log       *slog.Logger
@@ -30,6 +33,11 @@ type Server struct {
 	calls gate      // POSTs and requests in flight
 	gets  gate
 	ends  sync.Mutex // held by Shutdown
+
+	reading  *rpc.Memory                // for large bodies
+	opens    *ratelimit.Buckets[string] // of sessions in all, under the key ""; nil without limit
+	from     *ratelimit.Buckets[string] // by remote address; nil without limit
+	counters counters
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -42,7 +50,7 @@ var _ http.Handler = (*Server)(nil)
 // If a has a method Handles(method string) bool, requests without a session for methods that it does not know are refused
 // as such (-32601), and not for coming too early (-32600).
 func Handler(a rpc.Acceptor, opts ...Option) *Server {
-	h := &Server{acceptor: a, versions: a.Versions(), began: time.Now()}
+	h := &Server{acceptor: a, versions: a.Versions(), began: time.Now(), access: access}
 	for _, set := range opts {
 		set(h)
 	}
@@ -52,6 +60,13 @@ func Handler(a rpc.Acceptor, opts ...Option) *Server {
 	}
 	if h.log == nil {
 		h.log = slog.Default()
+	}
+	h.reading = rpc.NewMemory(int64(h.limits.ReadBytes))
+	if h.limits.Opens.On() {
+		h.opens = ratelimit.New[string](h.limits.Opens, 1)
+	}
+	if h.limits.OpensPerAddress.On() {
+		h.from = ratelimit.New[string](h.limits.OpensPerAddress, 0)
 	}
 	h.conns.New = func() any {
 		c := &conn{wake: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
@@ -63,7 +78,7 @@ func Handler(a rpc.Acceptor, opts ...Option) *Server {
 
 // ServeHTTP serves one request.
 func (h *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if reason := h.access.check(w, r); reason != "" {
+	if reason := h.access.Check(w, r); reason != "" {
 		refuse(w, http.StatusForbidden, rpc.CodeInvalidRequest, reason)
 		return
 	}
@@ -79,29 +94,20 @@ func (h *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.get(w, r)
 	case r.Method == http.MethodDelete && !h.stateless:
 		h.delete(w, r)
-	case r.Method == http.MethodOptions && h.access.preflight(w):
+	case r.Method == http.MethodOptions && h.access.Preflight(w):
 	default:
 		allow := "GET, POST, DELETE"
 		if h.stateless {
 			allow = "POST"
 		}
 		w.Header().Set("Allow", allow)
-		refuse(w, http.StatusMethodNotAllowed, rpc.CodeInvalidRequest, "the method "+clip(r.Method)+" is not one of "+allow)
+		refuse(w, http.StatusMethodNotAllowed, rpc.CodeInvalidRequest, "the method "+httpaccess.Clip(r.Method)+" is not one of "+allow)
 	}
 }
 
 // longHeader gives the name of a header field that is too long.
 func (h *Server) longHeader(header http.Header) string {
-	for _, name := range [...]string{headerSession, headerVersion, headerLastEvent, "Accept", "Content-Type", "Origin"} {
-		n := 0
-		for _, v := range header[name] {
-			n += len(v)
-		}
-		if n > h.limits.Header {
-			return name
-		}
-	}
-	return ""
+	return httpaccess.TooLong(header, h.limits.Header, headerSession, headerVersion, headerLastEvent, "Accept", "Content-Type", "Origin")
 }
 
 const (
@@ -134,7 +140,7 @@ func retryLater(w http.ResponseWriter, message string) {
 // session finds the session that a request belongs to, entered, or refuses the request. A request without one gives nil
 // and true.
 func (h *Server) session(w http.ResponseWriter, r *http.Request) (*session, bool) {
-	id := headerValue(r.Header, headerSession)
+	id := httpaccess.Value(r.Header, headerSession)
 	if id == "" {
 		return nil, true
 	}
@@ -158,12 +164,12 @@ func (h *Server) session(w http.ResponseWriter, r *http.Request) (*session, bool
 
 // checkVersion refuses a request whose protocol version we do not speak.
 func (h *Server) checkVersion(w http.ResponseWriter, r *http.Request) bool {
-	v := headerValue(r.Header, headerVersion)
+	v := httpaccess.Value(r.Header, headerVersion)
 	if v == "" || slices.Contains(h.versions, v) {
 		return true
 	}
 	refuse(w, http.StatusBadRequest, rpc.CodeInvalidRequest,
-		"the MCP-Protocol-Version "+clip(v)+" is not one of "+strings.Join(h.versions, ", "))
+		"the MCP-Protocol-Version "+httpaccess.Clip(v)+" is not one of "+strings.Join(h.versions, ", "))
 	return false
 }
 

@@ -2,8 +2,10 @@ package streamhttp
 
 import (
 	"log/slog"
-	"strings"
 	"time"
+
+	"github.com/tenonmcp/tenon/runtime/ratelimit"
+	"github.com/tenonmcp/tenon/runtime/rpc"
 )
 
 // Limits bounds a server. A zero field means its default; a negative one means no limit, but for RetryTime and KeepAlive,
@@ -20,6 +22,21 @@ type Limits struct {
 	Batch int
 	// Sessions is how many sessions there may be; default 20,000. One more is refused with status 503 and Retry-After.
 	Sessions int
+	// SessionsPerAddress is how many of them may come from one remote address, the first 64 bits of an IPv6 address;
+	// default no limit, because behind a proxy everyone shares one. Refused as above.
+	SessionsPerAddress int
+	// Opens is how many sessions may be opened in the long run, each second; default 2,000, and 20,000 at once, as many as
+	// there may be. One more is refused with status 429 and Retry-After. A negative PerSecond means no limit.
+	Opens ratelimit.Rate
+	// OpensPerAddress is the same for one remote address; default no limit, because behind a proxy everyone shares one.
+	OpensPerAddress ratelimit.Rate
+	// ReadTime is how long the body of a POST may take to arrive, whatever the ReadTimeout of the http.Server; default
+	// 60 s. Then it is refused with status 408, and the connection closed.
+	ReadTime time.Duration
+	// ReadBytes is how many bytes of bodies over 64 KiB may be on their way in at once, counted by their Content-Length,
+	// or as Message without one; default 256 MiB. Others wait, ReadTime at most, and are then refused with status 503 and
+	// Retry-After.
+	ReadBytes int
 	// IdleTime is how long a session may have neither an open stream nor anything in flight before it is ended; default
 	// 30 minutes from the last request.
 	IdleTime time.Duration
@@ -35,27 +52,35 @@ type Limits struct {
 	// WriteTime is how long the client may take nothing while we write, or while the queue is full; default 30 s. Then the
 	// connection is given up, as if the client had gone.
 	WriteTime time.Duration
-	// QueueBytes is how many bytes may wait to be written to a stream before senders wait; default 1 MiB. A message that is
-	// alone is always taken.
-	QueueBytes int
+	// QueueMessages and QueueBytes are how much may wait to be written to a stream before senders wait; default 1,024
+	// messages and 32 MiB. A message that is alone is always taken.
+	QueueMessages int
+	QueueBytes    int
+	// WhenFull says what becomes of a sender that finds the queue full; default it waits, at most WriteTime. With
+	// rpc.QueueDropPeer the connection is given up at once, as if the client had gone.
+	WhenFull rpc.QueuePolicy
 	// WaitingBytes is how many bytes may wait in a session for a client that does not listen; default 64 KiB. One message
 	// more is dropped and logged if it is a notification, and an error if it is a request.
 	WaitingBytes int
 }
 
 const (
-	defaultMessage      = 16 << 20
-	defaultHeader       = 4 << 10
-	defaultBatch        = 1000
-	defaultSessions     = 20_000
-	defaultIdleTime     = 30 * time.Minute
-	defaultOpenTime     = 30 * time.Second
-	defaultQuietTime    = 200 * time.Millisecond
-	defaultRetryTime    = time.Second
-	defaultKeepAlive    = 30 * time.Second
-	defaultWriteTime    = 30 * time.Second
-	defaultQueueBytes   = 1 << 20
-	defaultWaitingBytes = 64 << 10
+	defaultMessage       = 16 << 20
+	defaultHeader        = 4 << 10
+	defaultBatch         = 1000
+	defaultSessions      = 20_000
+	defaultOpens         = 2000
+	defaultReadTime      = 60 * time.Second
+	defaultReadBytes     = 256 << 20
+	defaultIdleTime      = 30 * time.Minute
+	defaultOpenTime      = 30 * time.Second
+	defaultQuietTime     = 200 * time.Millisecond
+	defaultRetryTime     = time.Second
+	defaultKeepAlive     = 30 * time.Second
+	defaultWriteTime     = 30 * time.Second
+	defaultQueueMessages = 1024
+	defaultQueueBytes    = 32 << 20
+	defaultWaitingBytes  = 64 << 10
 )
 
 func (l Limits) withDefaults() Limits {
@@ -63,11 +88,18 @@ func (l Limits) withDefaults() Limits {
 	l.Header = limit(l.Header, defaultHeader)
 	l.Batch = limit(l.Batch, defaultBatch)
 	l.Sessions = limit(l.Sessions, defaultSessions)
+	l.SessionsPerAddress = max(l.SessionsPerAddress, 0)
+	if l.Opens == (ratelimit.Rate{}) {
+		l.Opens = ratelimit.Rate{PerSecond: defaultOpens, Burst: defaultSessions}
+	}
+	l.ReadTime = limitTime(l.ReadTime, defaultReadTime)
+	l.ReadBytes = limit(l.ReadBytes, defaultReadBytes)
 	l.IdleTime = limitTime(l.IdleTime, defaultIdleTime)
 	l.OpenTime = limitTime(l.OpenTime, defaultOpenTime)
 	l.QuietTime = limitTime(l.QuietTime, defaultQuietTime)
 	l.KeepAlive = limitTime(l.KeepAlive, defaultKeepAlive)
 	l.WriteTime = limitTime(l.WriteTime, defaultWriteTime)
+	l.QueueMessages = limit(l.QueueMessages, defaultQueueMessages)
 	l.QueueBytes = limit(l.QueueBytes, defaultQueueBytes)
 	l.WaitingBytes = limit(l.WaitingBytes, defaultWaitingBytes)
 	if l.RetryTime == 0 {
@@ -112,22 +144,14 @@ func Stateless() Option { return func(h *Server) { h.stateless = true } }
 // any host passes. With it every host must be one of these, or a loopback name if the connection came to loopback. A
 // reverse proxy that forwards to a loopback address with the original Host needs it.
 func AllowHosts(hosts ...string) Option {
-	return func(h *Server) {
-		for _, host := range hosts {
-			h.access.hosts = append(h.access.hosts, strings.ToLower(host))
-		}
-	}
+	return func(h *Server) { h.access.AllowHosts(hosts...) }
 }
 
 // AllowOrigins lets requests through that a browser sends for pages of one of origins, such as "https://app.example.com",
 // or "*" for all; and answers their preflight requests and sets the CORS headers that they need. Without it requests pass
 // that have no Origin header, the server's own origin, or, if the connection came to loopback, a loopback origin.
 func AllowOrigins(origins ...string) Option {
-	return func(h *Server) {
-		for _, origin := range origins {
-			h.access.origins = append(h.access.origins, strings.ToLower(strings.TrimSuffix(origin, "/")))
-		}
-	}
+	return func(h *Server) { h.access.AllowOrigins(origins...) }
 }
 
 // WithLimits sets the limits; zero fields mean the defaults.
@@ -138,3 +162,9 @@ func WithEventStore(store EventStore) Option { return func(h *Server) { h.store 
 
 // WithLogger sets where the server logs to; default slog.Default().
 func WithLogger(log *slog.Logger) Option { return func(h *Server) { h.log = log } }
+
+// WithoutTakeover leaves the connections of idle event streams with net/http, which keeps two buffers and a goroutine for each,
+// some 20 KB. By default the server takes them over once they are open, where it can: over HTTP/1.1, and without a
+// Content-Encoding. Those do not show up in http.Server's own accounts: not in ConnState, and not in its Shutdown, which is
+// why [Server.Shutdown] ends them.
+func WithoutTakeover() Option { return func(h *Server) { h.keepConns = true } }

@@ -3,24 +3,22 @@ package streamhttp
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"slices"
 
+	"github.com/tenonmcp/tenon/runtime/internal/httpaccess"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
 // post takes a message from the client.
 func (h *Server) post(w http.ResponseWriter, r *http.Request) {
-	accept := parseAccept(r.Header["Accept"])
-	if !accept.json && !accept.stream {
-		refuse(w, http.StatusNotAcceptable, rpc.CodeInvalidRequest, "the Accept header allows neither "+typeJSON+" nor "+typeStream)
+	accept := httpaccess.ParseAccept(r.Header["Accept"])
+	if !accept.JSON && !accept.Stream {
+		refuse(w, http.StatusNotAcceptable, rpc.CodeInvalidRequest, "the Accept header allows neither "+httpaccess.TypeJSON+" nor "+httpaccess.TypeStream)
 		return
 	}
-	if !isJSON(r.Header["Content-Type"]) {
-		refuse(w, http.StatusUnsupportedMediaType, rpc.CodeInvalidRequest, "the Content-Type must be "+typeJSON+" in UTF-8")
+	if !httpaccess.IsJSON(r.Header["Content-Type"]) {
+		refuse(w, http.StatusUnsupportedMediaType, rpc.CodeInvalidRequest, "the Content-Type must be "+httpaccess.TypeJSON+" in UTF-8")
 		return
 	}
 	p := poster{h: h, w: w, r: r, accept: accept}
@@ -34,18 +32,14 @@ func (h *Server) post(w http.ResponseWriter, r *http.Request) {
 			defer s.leave()
 		}
 	}
-	body, err := h.readBody(r)
+	body, held, err := h.readBody(w, r)
 	if err != nil {
-		status := http.StatusBadRequest
-		if errors.Is(err, rpc.ErrTooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		refuse(w, status, rpc.CodeInvalidRequest, err.Error())
+		h.refuseBody(w, err)
 		return
 	}
 	if rpc.IsBatch(body) {
 		texts, err := rpc.SplitBatch(body, h.limits.Batch, wire.Options{})
-		if giveBuffer(body); err != nil {
+		if h.done(body, held); err != nil {
 			p.refuse(new(rpc.Message), err)
 			return
 		}
@@ -53,38 +47,11 @@ func (h *Server) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m, err := rpc.Parse(body, p.options())
-	if giveBuffer(body); err != nil {
+	if h.done(body, held); err != nil {
 		p.refuse(m, err)
 		return
 	}
 	p.single(m)
-}
-
-// readBody reads the body into a buffer from the pool.
-func (h *Server) readBody(r *http.Request) ([]byte, error) {
-	most := h.limits.Message
-	if r.ContentLength > int64(most) {
-		return nil, fmt.Errorf("%w: the body has %d bytes, the limit is %d", rpc.ErrTooLarge, r.ContentLength, most)
-	}
-	buf := takeBuffer()
-	if n := int(r.ContentLength); n > cap(buf) && n <= keptBuffer {
-		buf = make([]byte, 0, n)
-	}
-	for {
-		n, err := r.Body.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		switch {
-		case len(buf) > most:
-			return nil, fmt.Errorf("%w: the body has more than %d bytes", rpc.ErrTooLarge, most)
-		case err == io.EOF:
-			return buf, nil
-		case err != nil:
-			return nil, fmt.Errorf("the body could not be read: %w", err)
-		}
-		if len(buf) == cap(buf) {
-			buf = slices.Grow(buf, len(buf))
-		}
-	}
 }
 
 // poster is a POST being served.
@@ -93,7 +60,7 @@ type poster struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	s      *session // nil without a session
-	accept accepted
+	accept httpaccess.Accepted
 }
 
 func (p *poster) options() wire.Options {
@@ -127,7 +94,7 @@ func (p *poster) single(m *rpc.Message) {
 
 // context is what messages arrive with that are not requests.
 func (p *poster) context() context.Context {
-	return &exchange{values: context.WithoutCancel(p.r.Context()), header: p.r.Header}
+	return &exchange{values: context.WithoutCancel(p.r.Context()), header: p.r.Header, remote: p.r.RemoteAddr}
 }
 
 // accepted answers for a notification or a response. A response that nobody waits for (any more) is no mistake.
@@ -170,7 +137,7 @@ func (p *poster) noSession(m *rpc.Message) {
 	code := rpc.CodeInvalidRequest
 	why := "there is no session: initialize one, and send its id in the Mcp-Session-Id header"
 	if k, ok := p.h.acceptor.(interface{ Handles(method string) bool }); ok && m.Kind == rpc.KindRequest && !k.Handles(m.Method) {
-		code, why = rpc.CodeMethodNotFound, "method not found: "+clip(m.Method)
+		code, why = rpc.CodeMethodNotFound, "method not found: "+httpaccess.Clip(m.Method)
 	}
 	p.answerError(http.StatusBadRequest, m, &rpc.Error{Code: code, Message: why})
 }
@@ -178,8 +145,8 @@ func (p *poster) noSession(m *rpc.Message) {
 // exchange makes the exchange for a number of requests, carried by c, and counts it as in flight.
 func (p *poster) exchange(s *session, requests int, c *conn) *exchange {
 	h := p.h
-	x := &exchange{values: p.r.Context(), header: p.r.Header}
-	x.h, x.s, x.json, x.sse, x.ids = h, s, p.accept.json, p.accept.stream, s != nil
+	x := &exchange{values: p.r.Context(), header: p.r.Header, remote: p.r.RemoteAddr}
+	x.h, x.s, x.json, x.sse, x.ids = h, s, p.accept.JSON, p.accept.Stream, s != nil
 	x.pending, x.conn = requests, c
 	h.calls.add()
 	if s != nil {
@@ -233,17 +200,29 @@ func (p *poster) open(m *rpc.Message) {
 		return
 	}
 	defer h.calls.leave()
-	if h.reserve() != nil {
+	from := h.remote(p.r)
+	if !h.mayOpen(p.w, from) {
+		return
+	}
+	if h.reserve(from) != nil {
+		h.counters.refused.Add(1)
 		retryLater(p.w, "there are too many sessions")
 		return
 	}
 	s, err := h.open(p.r.Context())
+	if busy, ok := errors.AsType[*rpc.Error](err); ok && busy.Code == rpc.CodeBusy {
+		h.table.release(from)
+		h.counters.refused.Add(1)
+		retryLater(p.w, busy.Message)
+		return
+	}
 	if err != nil {
-		h.table.release()
+		h.table.release(from)
 		h.log.ErrorContext(p.r.Context(), "streamhttp: a session could not be made", "error", err)
 		p.answerError(http.StatusInternalServerError, m, rpc.Errorf(rpc.CodeInternalError, "the session could not be made"))
 		return
 	}
+	s.from = from
 	c := h.conn()
 	defer h.release(c)
 	x := p.exchange(s, 1, c)
@@ -253,7 +232,7 @@ func (p *poster) open(m *rpc.Message) {
 	_ = s.rpc.Deliver(x, m, x)
 	h.answer(opened, p.r, x, c, id)
 	if !opened.done {
-		h.table.release()
+		h.table.release(from)
 		s.rpc.Close(errDisconnected)
 	}
 }
@@ -327,7 +306,7 @@ func (p *poster) throwaway(initialized bool) (*rpc.Session, error) {
 		return nil, err
 	}
 	if initialized {
-		version := headerValue(p.r.Header, headerVersion)
+		version := httpaccess.Value(p.r.Header, headerVersion)
 		if version == "" {
 			version = versionAssumed
 		}

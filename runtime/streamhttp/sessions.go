@@ -20,10 +20,11 @@ var (
 
 // session is one session of the server: what the transport keeps of it while no stream is open.
 type session struct {
-	h   *Server
-	id  string
-	rpc *rpc.Session
-	own stream // for what belongs to no request: number 0
+	h    *Server
+	id   string
+	from string // the remote address it was opened from; "" where it does not matter
+	rpc  *rpc.Session
+	own  stream // for what belongs to no request: number 0
 
 	active   atomic.Int32 // requests being served and requests in flight; the session is not idle then
 	used     atomic.Int64 // when it was last active, in nanoseconds since h.began
@@ -120,18 +121,26 @@ func (s *session) stream(n uint64) (st *stream, ok bool) {
 type table struct {
 	mu       sync.RWMutex
 	sessions map[string]*session
-	reserved int // being opened
+	reserved int            // being opened
+	from     map[string]int // sessions and reserved places by remote address; nil where it does not matter
 	timer    *time.Timer
 	swept    atomic.Int64 // when room was last made, in nanoseconds since h.began
 }
 
-// reserve takes a place for a session about to be opened, which add or release gives up again.
-func (h *Server) reserve() error {
+// reserve takes a place for a session about to be opened from an address, which add or release gives up again.
+func (h *Server) reserve(from string) error {
 	t := &h.table
+	most := h.limits.SessionsPerAddress
 	t.mu.Lock()
-	full := len(t.sessions)+t.reserved >= h.limits.Sessions
+	full := len(t.sessions)+t.reserved >= h.limits.Sessions || most > 0 && t.from[from] >= most
 	if !full {
 		t.reserved++
+		if most > 0 {
+			if t.from == nil {
+				t.from = map[string]int{}
+			}
+			t.from[from]++
+		}
 	}
 	t.mu.Unlock()
 	if !full {
@@ -142,16 +151,27 @@ func (h *Server) reserve() error {
 	if last := t.swept.Load(); now-time.Duration(last) < sweepAtMost || !t.swept.CompareAndSwap(last, int64(now)) || h.sweep() == 0 {
 		return errFull
 	}
-	return h.reserve()
+	return h.reserve(from)
 }
 
 // sweepAtMost is how often sessions that are idle are looked for because there is no room.
 const sweepAtMost = 100 * time.Millisecond
 
-func (t *table) release() {
+func (t *table) release(from string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reserved--
+	t.left(from)
+}
+
+// left counts one less from an address. Under mu.
+func (t *table) left(from string) {
+	if t.from == nil {
+		return
+	}
+	if t.from[from]--; t.from[from] <= 0 {
+		delete(t.from, from)
+	}
 }
 
 // add puts a session whose place was reserved into the table.
@@ -161,8 +181,10 @@ func (h *Server) add(s *session) {
 	defer t.mu.Unlock()
 	t.reserved--
 	if s.rpc.Context().Err() != nil {
+		t.left(s.from)
 		return
 	}
+	h.counters.opened.Add(1)
 	if t.sessions == nil {
 		t.sessions = map[string]*session{}
 	}
@@ -175,7 +197,10 @@ func (h *Server) add(s *session) {
 func (t *table) remove(s *session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.sessions, s.id)
+	if _, ok := t.sessions[s.id]; ok {
+		delete(t.sessions, s.id)
+		t.left(s.from)
+	}
 	if len(t.sessions) == 0 && t.timer != nil {
 		t.timer.Stop()
 		t.timer = nil
@@ -193,6 +218,7 @@ func (h *Server) find(id string) *session {
 	}
 	t.mu.RUnlock()
 	if expired {
+		h.counters.idle.Add(1)
 		s.rpc.Close(errIdle)
 		return nil
 	}
@@ -228,12 +254,14 @@ func (h *Server) sweep() int {
 		if s.expired(now) {
 			idle = append(idle, s)
 			delete(h.table.sessions, s.id)
+			h.table.left(s.from)
 		}
 	}
 	h.table.mu.Unlock()
 	for _, s := range idle {
 		s.rpc.Close(errIdle)
 	}
+	h.counters.idle.Add(int64(len(idle)))
 	return len(idle)
 }
 

@@ -33,21 +33,24 @@ type EventStore interface {
 	Forget(session string)
 }
 
-// MemoryLimits bounds a [MemoryStore], over all sessions. A zero field means its default; a negative one means no limit.
-// Beyond a limit the oldest events go.
+// MemoryLimits bounds a [MemoryStore]. A zero field means its default; a negative one means no limit. Beyond a limit the
+// oldest events go.
 type MemoryLimits struct {
-	// Bytes is how many bytes of events are kept; default 64 MiB.
+	// Bytes is how many bytes of events are kept, of all sessions; default 256 MiB.
 	Bytes int
-	// Events is how many events are kept; default 65,536.
+	// SessionBytes is how many bytes of events are kept of a session; default 32 MiB.
+	SessionBytes int
+	// Events is how many events are kept, of all sessions; default 262,144. One takes some 200 bytes besides its own.
 	Events int
 	// Age is how long an event is kept; default 5 minutes. What is too old goes when the store is next used.
 	Age time.Duration
 }
 
 const (
-	defaultStoreBytes  = 64 << 20
-	defaultStoreEvents = 64 << 10
-	defaultStoreAge    = 5 * time.Minute
+	defaultStoreBytes        = 256 << 20
+	defaultStoreSessionBytes = 32 << 20
+	defaultStoreEvents       = 256 << 10
+	defaultStoreAge          = 5 * time.Minute
 )
 
 // MemoryStore is the default [EventStore]: in memory, bounded, and without a goroutine.
@@ -55,33 +58,88 @@ type MemoryStore struct {
 	limits MemoryLimits
 
 	mu       sync.Mutex
-	sessions map[string]map[uint64]*storedStream
-	order    []storedEvent // oldest first, from head on; those of forgotten streams are still in it
-	head     int
-	bytes    int // of events that are kept
+	sessions map[string]*storedSession
+	all      queue // of the events of all sessions
+	bytes    int   // of events that are kept
 	events   int
+	dropped  int64
 }
 
 var _ EventStore = (*MemoryStore)(nil)
 
-type storedStream struct {
-	events []Event
-	gone   bool // the session was forgotten
+// storedSession is what is kept of a session.
+type storedSession struct {
+	id      string
+	streams map[uint64]*storedStream
+	own     queue // of its events
+	bytes   int
 }
 
+type storedStream struct {
+	number uint64
+	events []*storedEvent
+}
+
+// storedEvent is an event, which is in three places: its stream, the queue of its session, and that of all.
 type storedEvent struct {
-	session string
-	number  uint64
+	Event
+	session *storedSession
 	stream  *storedStream
 	at      time.Time
+	gone    bool // it is in its stream no more
+}
+
+// queue is events, oldest first; those that are gone may still be in it.
+type queue struct {
+	events []*storedEvent
+	head   int
+}
+
+// oldest gives the oldest event that is not gone, nil if there is none.
+func (q *queue) oldest() *storedEvent {
+	for ; q.head < len(q.events); q.head++ {
+		if e := q.events[q.head]; !e.gone {
+			return e
+		}
+		q.events[q.head] = nil
+	}
+	q.events, q.head = q.events[:0], 0
+	return nil
+}
+
+// tidy frees what is gone once it is more than half, of which kept are not.
+func (q *queue) tidy(kept int) {
+	if q.head <= len(q.events)/2 && len(q.events)-q.head <= 2*kept+1024 {
+		return
+	}
+	left := slices.DeleteFunc(q.events[q.head:], func(e *storedEvent) bool { return e.gone })
+	n := copy(q.events, left)
+	clear(q.events[n:])
+	q.events, q.head = q.events[:n], 0
 }
 
 // NewMemoryStore makes an empty store.
 func NewMemoryStore(l MemoryLimits) *MemoryStore {
 	l.Bytes = limit(l.Bytes, defaultStoreBytes)
+	l.SessionBytes = limit(l.SessionBytes, defaultStoreSessionBytes)
 	l.Events = limit(l.Events, defaultStoreEvents)
 	l.Age = limitTime(l.Age, defaultStoreAge)
-	return &MemoryStore{limits: l, sessions: map[string]map[uint64]*storedStream{}}
+	return &MemoryStore{limits: l, sessions: map[string]*storedSession{}}
+}
+
+// MemoryStats are counters of a [MemoryStore].
+type MemoryStats struct {
+	// Sessions, Events and Bytes are how many there are now.
+	Sessions, Events, Bytes int
+	// Dropped is how many events went because of a limit.
+	Dropped int64
+}
+
+// Stats gives the store's counters.
+func (m *MemoryStore) Stats() MemoryStats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return MemoryStats{Sessions: len(m.sessions), Events: m.events, Bytes: m.bytes, Dropped: m.dropped}
 }
 
 // Append keeps a copy of e.
@@ -90,61 +148,60 @@ func (m *MemoryStore) Append(_ context.Context, session string, stream uint64, e
 	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	streams := m.sessions[session]
-	if streams == nil {
-		streams = map[uint64]*storedStream{}
-		m.sessions[session] = streams
+	ss := m.sessions[session]
+	if ss == nil {
+		ss = &storedSession{id: session, streams: map[uint64]*storedStream{}}
+		m.sessions[session] = ss
 	}
-	s := streams[stream]
+	s := ss.streams[stream]
 	if s == nil {
-		s = new(storedStream)
-		streams[stream] = s
+		s = &storedStream{number: stream}
+		ss.streams[stream] = s
 	}
-	s.events = append(s.events, e)
-	m.order = append(m.order, storedEvent{session, stream, s, now})
+	kept := &storedEvent{Event: e, session: ss, stream: s, at: now}
+	s.events = append(s.events, kept)
+	ss.own.events = append(ss.own.events, kept)
+	m.all.events = append(m.all.events, kept)
+	ss.bytes += len(e.Data)
 	m.bytes += len(e.Data)
 	m.events++
+	for ss.bytes > m.limits.SessionBytes {
+		m.drop(ss.own.oldest())
+	}
 	m.evict(now)
 	return nil
 }
 
-// evict drops what is over the limits.
+// evict drops what is over the limits of all sessions.
 func (m *MemoryStore) evict(now time.Time) {
-	for m.head < len(m.order) {
-		o := &m.order[m.head]
-		if !o.stream.gone {
-			if m.bytes <= m.limits.Bytes && m.events <= m.limits.Events && now.Sub(o.at) <= m.limits.Age {
-				break
-			}
-			m.dropOldest(o)
+	for o := m.all.oldest(); o != nil; o = m.all.oldest() {
+		if m.bytes <= m.limits.Bytes && m.events <= m.limits.Events && now.Sub(o.at) <= m.limits.Age {
+			break
 		}
-		*o = storedEvent{}
-		m.head++
+		m.drop(o)
 	}
-	if m.head > len(m.order)/2 || len(m.order)-m.head > 2*m.events+1024 {
-		kept := slices.DeleteFunc(m.order[m.head:], func(o storedEvent) bool { return o.stream.gone })
-		n := copy(m.order, kept)
-		clear(m.order[n:])
-		m.order, m.head = m.order[:n], 0
-	}
+	m.all.tidy(m.events)
 }
 
-// dropOldest drops the first event of o's stream.
-func (m *MemoryStore) dropOldest(o *storedEvent) {
-	s := o.stream
-	m.bytes -= len(s.events[0].Data)
+// drop drops an event, which is the oldest of its session and so the first of its stream.
+func (m *MemoryStore) drop(e *storedEvent) {
+	s, ss := e.stream, e.session
+	e.gone = true
+	m.bytes -= len(e.Data)
+	ss.bytes -= len(e.Data)
 	m.events--
-	s.events[0] = Event{}
+	m.dropped++
+	s.events[0] = nil
 	s.events = s.events[1:]
-	if len(s.events) > 0 {
+	if len(s.events) == 0 {
+		delete(ss.streams, s.number) // a later event of this stream begins it anew
+	}
+	if len(ss.streams) == 0 {
+		delete(m.sessions, ss.id)
 		return
 	}
-	s.gone = true // a later event of this stream begins it anew
-	streams := m.sessions[o.session]
-	delete(streams, o.number)
-	if len(streams) == 0 {
-		delete(m.sessions, o.session)
-	}
+	ss.own.oldest() // lets go of it
+	ss.own.tidy(len(ss.own.events))
 }
 
 // After gives the events kept.
@@ -152,28 +209,37 @@ func (m *MemoryStore) After(_ context.Context, session string, stream uint64, se
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.evict(time.Now())
-	s := m.sessions[session][stream]
-	if s == nil {
+	ss := m.sessions[session]
+	if ss == nil || ss.streams[stream] == nil {
 		return nil, nil
 	}
-	if s.events[0].Seq > seq+1 {
+	kept := ss.streams[stream].events
+	if kept[0].Seq > seq+1 {
 		return nil, ErrEventsGone
 	}
-	i, _ := slices.BinarySearchFunc(s.events, seq+1, func(e Event, seq uint64) int { return cmp.Compare(e.Seq, seq) })
-	return slices.Clone(s.events[i:]), nil
+	i, _ := slices.BinarySearchFunc(kept, seq+1, func(e *storedEvent, seq uint64) int { return cmp.Compare(e.Seq, seq) })
+	events := make([]Event, 0, len(kept)-i)
+	for _, e := range kept[i:] {
+		events = append(events, e.Event)
+	}
+	return events, nil
 }
 
 // Forget drops a session's events.
 func (m *MemoryStore) Forget(session string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, s := range m.sessions[session] {
+	ss := m.sessions[session]
+	if ss == nil {
+		return
+	}
+	for _, s := range ss.streams {
 		for _, e := range s.events {
-			m.bytes -= len(e.Data)
+			*e = storedEvent{gone: true} // it may stay in the queue of all for a while
 		}
 		m.events -= len(s.events)
-		s.events, s.gone = nil, true
 	}
+	m.bytes -= ss.bytes
 	delete(m.sessions, session)
 	m.evict(time.Now())
 }

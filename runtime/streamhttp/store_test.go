@@ -66,6 +66,18 @@ func TestMemoryStoreLimits(t *testing.T) {
 		require.Nil(t, seqs(t, m, "a", 1, 0), "the oldest went")
 		require.Equal(t, []uint64{2}, seqs(t, m, "a", 1, 1))
 
+		m = streamhttp.NewMemoryStore(streamhttp.MemoryLimits{SessionBytes: 10})
+		add(t, m, "b", 1, 1, "12345")
+		add(t, m, "a", 1, 1, "12345")
+		add(t, m, "a", 2, 1, "12345") // at the limit
+		add(t, m, "b", 1, 2, "1234")
+		require.Equal(t, []uint64{1}, seqs(t, m, "a", 1, 0))
+		add(t, m, "a", 2, 2, "1")
+		require.Empty(t, seqs(t, m, "a", 1, 0), "the oldest of the session went")
+		require.Equal(t, []uint64{1, 2}, seqs(t, m, "a", 2, 0))
+		require.Equal(t, []uint64{1, 2}, seqs(t, m, "b", 1, 0), "others are not concerned")
+		require.Equal(t, streamhttp.MemoryStats{Sessions: 2, Events: 4, Bytes: 15, Dropped: 1}, m.Stats())
+
 		m = streamhttp.NewMemoryStore(streamhttp.MemoryLimits{Events: 2})
 		for seq := range uint64(5) {
 			add(t, m, "a", 1, seq+1, "")
@@ -88,7 +100,7 @@ func TestMemoryStoreLimits(t *testing.T) {
 // Whatever happens, what the store gives is the newest of a stream, without a gap, or ErrEventsGone.
 func TestMemoryStoreGivesNoGaps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := streamhttp.NewMemoryStore(streamhttp.MemoryLimits{Events: rapid.IntRange(1, 20).Draw(t, "events"), Bytes: 50})
+		m := streamhttp.NewMemoryStore(streamhttp.MemoryLimits{Events: rapid.IntRange(1, 20).Draw(t, "events"), Bytes: 50, SessionBytes: rapid.IntRange(0, 30).Draw(t, "bytes")})
 		type stream struct {
 			session string
 			number  uint64

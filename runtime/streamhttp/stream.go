@@ -37,6 +37,8 @@ type stream struct {
 	over     bool     // nothing more will come
 	answered bool     // a result came, not only errors
 	why      error    // why a request ended without response
+	status   int      // what the answer's error asks for, see rpc.Error.WithHTTP; 0: nothing
+	fields   map[string][]string
 
 	number  uint64        // of the stream in the session, once it is open with ids
 	seq     uint64        // of the newest event
@@ -45,19 +47,25 @@ type stream struct {
 	poll    bool          // the connection is to end so that the client comes back
 	conn    *conn         // carries it; nil: nobody
 	buf     []byte        // to be written: frames, or, while quiet, the JSON text
+	count   int           // messages in buf
 	framed  bool          // there have been frames in buf
 	queued  uint64        // the newest event in buf
 	waiting int           // bytes kept in the store for a client that does not listen
 	room    chan struct{} // closed when buf was taken or conn went; nil if nobody waits for that
 }
 
-// conn is a connection that carries a stream, on the goroutine of its request.
+// conn is a connection that carries a stream, on the goroutine of its request, or parked.
 type conn struct {
-	wake  chan struct{} // holds a signal: there is something to write, or the stream is over, or was taken over
-	timer *time.Timer
+	wake   chan struct{} // holds a signal: there is something to write, or the stream is over, or was taken over
+	timer  *time.Timer
+	parked *parked // in place of these; nil: not
 }
 
 func (c *conn) signal() {
+	if c.parked != nil {
+		c.parked.wake()
+		return
+	}
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -115,7 +123,11 @@ func (st *stream) respond(ctx context.Context, m *rpc.Message) error {
 	if m.Kind == rpc.KindResult {
 		st.answered = true
 	}
-	if st.phase != phaseQuiet || !st.json || st.framed {
+	alone := st.phase == phaseQuiet && !st.framed
+	if alone && !st.batch && m.Kind == rpc.KindError {
+		st.status, st.fields = m.Error.HTTP()
+	}
+	if !alone || !st.json && st.status == 0 {
 		return st.event(ctx, m)
 	}
 	buf := st.buffer()
@@ -225,6 +237,7 @@ func (st *stream) event(ctx context.Context, m *rpc.Message) error {
 		if m.Kind == rpc.KindRequest {
 			return errNoRoom
 		}
+		st.h.counters.dropped.Add(1)
 		st.h.log.Warn("streamhttp: dropped a notification, the client does not listen", "method", m.Method, "session", st.s.id)
 		return nil
 	}
@@ -245,6 +258,7 @@ func (st *stream) event(ctx context.Context, m *rpc.Message) error {
 		return nil
 	}
 	st.buf, st.queued, st.framed = append(buf, "\n\n"...), st.seq, true
+	st.count++
 	st.conn.signal()
 	return nil
 }
@@ -252,12 +266,18 @@ func (st *stream) event(ctx context.Context, m *rpc.Message) error {
 // waitForRoom waits while too much is queued for the connection, and gives that up if it lasts. Under mu, which it gives up
 // meanwhile.
 func (st *stream) waitForRoom(ctx context.Context) error {
-	if st.conn == nil || st.phase == phaseQuiet || len(st.buf) < st.h.limits.QueueBytes {
+	if st.conn == nil || st.phase == phaseQuiet || !st.full() {
+		return nil
+	}
+	st.h.counters.full.Add(1)
+	if st.h.limits.WhenFull == rpc.QueueDropPeer {
+		st.h.counters.slow.Add(1)
+		st.drop(st.conn)
 		return nil
 	}
 	slow := time.NewTimer(st.h.limits.WriteTime)
 	defer slow.Stop()
-	for st.conn != nil && len(st.buf) >= st.h.limits.QueueBytes {
+	for st.conn != nil && st.full() {
 		if st.room == nil {
 			st.room = make(chan struct{})
 		}
@@ -277,10 +297,23 @@ func (st *stream) waitForRoom(ctx context.Context) error {
 			return err
 		}
 		if gone {
+			st.h.counters.slow.Add(1)
 			st.drop(c)
 		}
 	}
 	return nil
+}
+
+// full reports whether too much waits for the connection. Under mu.
+func (st *stream) full() bool {
+	return len(st.buf) >= st.h.limits.QueueBytes || st.count >= st.h.limits.QueueMessages
+}
+
+// Listening reports whether the client hears what is sent on the stream now.
+func (st *stream) Listening() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.conn != nil
 }
 
 // buffer gives what is to be appended to, from the pool if there is nothing yet. Under mu.
@@ -317,7 +350,7 @@ func (st *stream) take(c *conn) (frames []byte, upTo uint64, last, ok bool) {
 	if st.conn != c {
 		return nil, 0, true, false
 	}
-	frames, st.buf = st.buf, nil
+	frames, st.buf, st.count = st.buf, nil, 0
 	st.known = st.known || st.queued > 0 // though writing it fails, the client may have got it
 	st.wakeSenders()
 	return frames, st.queued, st.over || st.poll, true
@@ -342,7 +375,7 @@ func (st *stream) drop(c *conn) {
 	if st.conn != c {
 		return
 	}
-	st.conn, st.buf, st.poll = nil, nil, false
+	st.conn, st.buf, st.count, st.poll = nil, nil, 0, false
 	if !st.known && !st.own {
 		st.phase = phaseLost
 	}
