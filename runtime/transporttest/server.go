@@ -25,6 +25,8 @@ const (
 	methodAsk      = "test/ask"        // asks the client client/echo with the params, and answers with the answer
 	methodAskLater = "test/askLater"   // answers, and asks the client client/echo then, outside of any request
 	methodNote     = "test/note"       // a notification with a number, params.i
+	methodLength   = "test/length"     // answers with the length of the params, n
+	methodSized    = "test/sized"      // answers so that the message has params.n bytes
 	methodQuit     = "test/quit"       // closes the session
 	methodBoth     = "test/both"       // asks the client params.n times at once while it is called itself
 	methodEchoBack = "client/echo"     // answers with the params
@@ -82,6 +84,11 @@ func (st *state) handle(ctx context.Context, m *rpc.Message, next rpc.Handler) (
 			st.notes.Store(-1)
 		}
 		return nil, nil
+	case methodLength:
+		return numbers{"n": int64(len(m.Raw().Bytes()))}.raw(), nil
+	case methodSized:
+		id := m.ID
+		return exactly(int(number(m.Raw(), "n")), func(v wire.Appender) *rpc.Message { return rpc.NewResult(id, v) }), nil
 	case methodCountUp:
 		for i := range number(m.Raw(), "n") {
 			if err := s.Notify(ctx, methodNote, numbers{"i": i + 1}.raw()); err != nil {

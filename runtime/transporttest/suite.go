@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) rpc.Transport) {
 		{"the server cancels", serverCancels},
 		{"a message of 16 MiB both ways", large},
 		{"a message that is too large", tooLarge},
+		{"a handler that takes its time holds up nobody", slowHandler},
 		{"close while calls are in flight", closeInFlight},
 		{"the server closes while calls are in flight", serverCloses},
 		{"close twice", closeTwice},
@@ -54,26 +55,36 @@ type peer struct {
 	ended chan struct{} // closed when that handler was cancelled
 
 	mu    sync.Mutex
-	notes []int64 // that arrived, in order
+	notes []int64       // that arrived, in order
+	hold  chan struct{} // what handlers of notes wait for; nil: nothing
 	asked chan wire.Raw
 }
 
 func connect(t *testing.T, transport rpc.Transport) *peer {
 	t.Helper()
+	p, err := attempt(bounded(t), transport)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.conn.Close() })
+	return p
+}
+
+// attempt connects and opens the session. With an error the connection is there if it came to one.
+func attempt(ctx context.Context, transport rpc.Transport) (*peer, error) {
 	p := &peer{begun: make(chan struct{}), ended: make(chan struct{}), asked: make(chan wire.Raw, 1000)}
 	p.Session = rpc.NewSession(rpc.Config{Dispatch: rpc.NewDispatch(nil, nil, func(next rpc.Handler) rpc.Handler {
 		return func(ctx context.Context, m *rpc.Message) (wire.Appender, error) { return p.handle(ctx, m, next) }
 	})})
-	ctx := bounded(t)
-	conn, err := transport.Connect(ctx, p.Session)
-	require.NoError(t, err)
-	p.conn = conn
-	t.Cleanup(func() { _ = conn.Close() })
+	var err error
+	if p.conn, err = transport.Connect(ctx, p.Session); err != nil {
+		p.Close(err)
+		return p, err
+	}
 	hello := wire.MustRaw(`{"protocolVersion":"` + version + `","capabilities":{},"clientInfo":{"name":"transporttest","version":"1"}}`)
-	require.NoError(t, p.Call(ctx, methodInitialize, hello, nil))
+	if err := p.Call(ctx, methodInitialize, hello, nil); err != nil {
+		return p, err
+	}
 	p.SetPeer(version, nil)
-	require.NoError(t, p.Notify(ctx, methodInitialized, nil))
-	return p
+	return p, p.Notify(ctx, methodInitialized, nil)
 }
 
 // bounded gives a context for one test.
@@ -89,6 +100,12 @@ func (p *peer) handle(ctx context.Context, m *rpc.Message, next rpc.Handler) (wi
 		p.asked <- m.Raw()
 		return m.Raw(), nil
 	case methodNote:
+		p.mu.Lock()
+		hold := p.hold
+		p.mu.Unlock()
+		if hold != nil {
+			<-hold
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.notes = append(p.notes, number(m.Raw(), "i"))
@@ -263,6 +280,36 @@ func tooLarge(t *testing.T, p *peer) {
 	require.Error(t, err)
 	_, err = p.echo(bounded(t), wire.MustRaw(`{}`))
 	require.NoError(t, err, "the session goes on")
+}
+
+// slowHandler has a handler of each end wait, the client's for a notification included, while everything else goes on.
+func slowHandler(t *testing.T, p *peer) {
+	release := make(chan struct{})
+	p.mu.Lock()
+	p.hold = release
+	p.mu.Unlock()
+	blocked, cancel := context.WithCancel(bounded(t))
+	done := make(chan error, 2)
+	go func() { done <- p.Call(blocked, methodBlock, nil, nil) }()
+	go func() { done <- p.Call(blocked, methodHold, nil, nil) }()
+	const n = 300
+	require.NoError(t, p.Call(bounded(t), methodCountUp, numbers{"n": n}.raw(), nil))
+	require.NoError(t, p.Call(bounded(t), methodAsk, wire.MustRaw(`{}`), nil))
+	_, err := p.echo(bounded(t), wire.MustRaw(`{}`))
+	require.NoError(t, err)
+	p.mu.Lock()
+	require.Empty(t, p.notes)
+	p.mu.Unlock()
+	close(release)
+	require.Eventually(t, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.notes) == n
+	}, most, time.Millisecond)
+	cancel()
+	for range 2 {
+		<-done
+	}
 }
 
 func closeInFlight(t *testing.T, p *peer) {
