@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -30,10 +29,7 @@ type leg struct {
 	name      string
 	prefix    string // of the folders with results
 	scenarios []scenario
-	// later tells which other scenarios the suite runs, because the requirements contain them, and why they do not count.
-	later       func(name string) bool
-	laterReason string
-	run         func(ctx context.Context, suite suite, dir, results string) error
+	run       func(ctx context.Context, suite suite, dir, results string) error
 }
 
 var serverLeg = leg{
@@ -86,11 +82,29 @@ var clientLeg = leg{
 		{name: "tools_call"},
 		{name: "elicitation-sep1034-client-defaults", must: "client-elicitation-sep1034-boolean-default"},
 		{name: "sse-retry", must: "client-sse-retry-timing"},
-		// The suite runs this one without counting it.
+		{name: "auth/metadata-default", must: "pkce-verifier-matches-challenge"},
+		{name: "auth/metadata-var1", must: "pkce-verifier-matches-challenge"},
+		{name: "auth/metadata-var2", must: "pkce-verifier-matches-challenge"},
+		{name: "auth/metadata-var3", must: "pkce-verifier-matches-challenge"},
+		{name: "auth/basic-cimd", must: "cimd-client-id-used"},
+		{name: "auth/scope-from-www-authenticate", must: "scope-from-www-authenticate"},
+		{name: "auth/scope-from-scopes-supported", must: "scope-from-scopes-supported"},
+		{name: "auth/scope-omitted-when-undefined", must: "scope-omitted-when-undefined"},
+		{name: "auth/scope-step-up", must: "scope-step-up-escalation"},
+		{name: "auth/scope-retry-limit", must: "scope-retry-limit"},
+		{name: "auth/token-endpoint-auth-basic", must: "token-endpoint-auth-method"},
+		{name: "auth/token-endpoint-auth-post", must: "token-endpoint-auth-method"},
+		{name: "auth/token-endpoint-auth-none", must: "token-endpoint-auth-method"},
+		{name: "auth/pre-registration", must: "pre-registration-auth"},
+		// The suite runs these without counting them.
+		{name: "auth/client-credentials-jwt", must: "client-credentials-jwt-verified"},
+		{name: "auth/client-credentials-basic", must: "client-credentials-basic-auth"},
+		{name: "auth/enterprise-managed-authorization", must: "complete-flow-jwt-bearer"},
+		{name: "auth/dpop", must: "sep-1932-client-fresh-proof"},
+		{name: "auth/dpop-nonce", must: "sep-1932-client-rs-nonce"},
+		{name: "auth/wif-jwt-bearer", must: "wif-assertion-verified"},
 		{name: "json-schema-2020-12-preservation", must: "sep-2106-client-anchor-keyword-preserved"},
 	},
-	later:       func(name string) bool { return strings.HasPrefix(name, "auth/") },
-	laterReason: "are about authorization, which this SDK does not have; the client leaves them at once",
 }
 
 // stopTime is how long the server may take to end when it is told to.

@@ -4,7 +4,7 @@
 //	everythingclient URL
 //
 // The suite sets the environment: MCP_CONFORMANCE_SCENARIO names the scenario, MCP_CONFORMANCE_PROTOCOL_VERSION the
-// revision of the protocol. Without a scenario the client lists what the server has. See tools/conformance.
+// revision of the protocol, MCP_CONFORMANCE_CONTEXT what there is to authorize with. Without a scenario the client lists what the server has. See tools/conformance.
 package main
 
 import (
@@ -38,6 +38,9 @@ func run(ctx context.Context, args []string, env func(string) string, out io.Wri
 	name := env("MCP_CONFORMANCE_SCENARIO")
 	s, ok := scenarios[name]
 	if !ok {
+		s, ok = authScenarios[name]
+	}
+	if !ok {
 		return fmt.Errorf("there is nothing to do for the scenario %q", name)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("it took longer than %v", longest))
@@ -47,7 +50,16 @@ func run(ctx context.Context, args []string, env func(string) string, out io.Wri
 	if version := env("MCP_CONFORMANCE_PROTOCOL_VERSION"); version != "" {
 		options = append(options[:len(options):len(options)], client.WithVersion(version))
 	}
-	c, err := client.Dial(ctx, client.Info("tenon-everythingclient", "1.0.0"), streamhttp.Connect(args[0], s.transport...), options...)
+	transport := s.transport
+	if s.authorize != nil {
+		auth, err := s.authorizer(args[0], env("MCP_CONFORMANCE_CONTEXT"), out)
+		if err != nil {
+			return err
+		}
+		defer auth.CloseIdleConnections()
+		transport = append(transport[:len(transport):len(transport)], streamhttp.WithClient(auth.Client()))
+	}
+	c, err := client.Dial(ctx, client.Info("tenon-everythingclient", "1.0.0"), streamhttp.Connect(args[0], transport...), options...)
 	if err != nil {
 		return err
 	}

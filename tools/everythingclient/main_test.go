@@ -2,6 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -71,8 +78,26 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// TestAuthScenarios are run by the suite, with an authorization server; here is one to see that each can begin.
+func TestAuthScenarios(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	text, err := json.Marshal(given{ClientID: "c", ClientSecret: "s", PrivateKey: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		IDPClientID: "i", IDPTokenEndpoint: "http://127.0.0.1:1/token"})
+	require.NoError(t, err)
+	require.Len(t, authScenarios, 14+6)
+	for name, s := range authScenarios {
+		_, err := s.authorizer("http://127.0.0.1:1/mcp", string(text), io.Discard)
+		require.NoError(t, err, name)
+		_, err = s.authorizer("http://127.0.0.1:1/mcp", "{", io.Discard)
+		require.ErrorContains(t, err, "MCP_CONFORMANCE_CONTEXT", name)
+	}
+}
+
 func TestRefusals(t *testing.T) {
-	env := func(string) string { return "auth/basic-cimd" }
-	require.EqualError(t, run(t.Context(), []string{"http://127.0.0.1:1"}, env, nil), `there is nothing to do for the scenario "auth/basic-cimd"`)
+	env := func(string) string { return "auth/unheard-of" }
+	require.EqualError(t, run(t.Context(), []string{"http://127.0.0.1:1"}, env, nil), `there is nothing to do for the scenario "auth/unheard-of"`)
 	require.EqualError(t, run(t.Context(), nil, env, nil), "usage: everythingclient URL")
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/tenonmcp/tenon/client"
+	"github.com/tenonmcp/tenon/client/clientauth"
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/streamhttp"
 	"github.com/tenonmcp/tenon/runtime/wire"
@@ -15,6 +16,7 @@ import (
 type scenario struct {
 	options   []client.Option
 	transport []streamhttp.ConnectOption
+	authorize func(given) (clientauth.Flow, []clientauth.Option, error) // nil: without authorization
 	do        func(ctx context.Context, c *client.Client, out io.Writer) error
 }
 
