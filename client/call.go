@@ -18,7 +18,8 @@ type callOptions struct {
 	maxTime  time.Duration
 	progress func(rpc.Progress)
 	meta     wire.Object
-	pin      *link // the only session it may be sent in; nil for the present one
+	ttl      time.Duration // of a call that becomes a task
+	pin      *link         // the only session it may be sent in; nil for the present one
 	err      error
 }
 

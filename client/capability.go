@@ -58,7 +58,7 @@ func (c *Client) mayCall(l *link, method string, params wire.Appender) error {
 }
 
 // declared derives the capabilities from the handlers.
-func (cfg *config) declared() mcp.ClientCapabilities {
+func (cfg *config) declared() (mcp.ClientCapabilities, error) {
 	h := &cfg.handlers
 	caps := mcp.ClientCapabilities{Experimental: cfg.experimental}
 	if h.sample != nil {
@@ -82,10 +82,13 @@ func (cfg *config) declared() mcp.ClientCapabilities {
 	if h.listRoots != nil || h.staticRoots {
 		caps.Roots = &mcp.ListChangedCapability{ListChanged: true}
 	}
+	if err := cfg.declareTasks(&caps); err != nil {
+		return caps, err
+	}
 	for _, f := range cfg.capabilities {
 		f(&caps)
 	}
-	return caps
+	return caps, nil
 }
 
 // gate refuses requests of the server for which we did not declare the capability.

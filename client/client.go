@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/tasks"
 )
 
 // Client is a client of one server. Its methods are safe for concurrent use. It must be closed.
@@ -17,6 +18,7 @@ type Client struct {
 	cfg          config
 	capabilities mcp.ClientCapabilities
 	dispatch     *rpc.Dispatch
+	receiver     *tasks.Receiver // of tasks that the server wants; nil if there are none
 
 	ctx    context.Context // ends when the client is closed; has the values of Dial's
 	cancel context.CancelFunc
@@ -35,6 +37,8 @@ type Client struct {
 	roots        roots
 	elicitations elicitations
 	schemas      schemas
+	tracked      tracked
+	counters     counters
 	tools        list[mcp.Tool]
 	resources    list[mcp.Resource]
 	templates    list[mcp.ResourceTemplate]
@@ -60,20 +64,23 @@ func Dial(ctx context.Context, info mcp.Implementation, transport rpc.Transport,
 		return nil, errors.New("client: the client's info needs a name and a version")
 	}
 	c := &Client{
-		info:         info,
-		transport:    transport,
-		cfg:          cfg,
-		capabilities: cfg.declared(),
-		done:         make(chan struct{}),
-		subs:         map[string]struct{}{},
-		level:        cfg.level,
+		info:      info,
+		transport: transport,
+		cfg:       cfg,
+		done:      make(chan struct{}),
+		subs:      map[string]struct{}{},
+		level:     cfg.level,
+	}
+	if c.capabilities, err = cfg.declared(); err != nil {
+		return nil, err
 	}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	c.roots.set(cfg.handlers.roots)
-	c.dispatch = c.newDispatch()
+	c.newDispatch()
 	l, err := c.open(ctx)
 	if err != nil {
 		c.cancel()
+		c.endTasks()
 		return nil, err
 	}
 	c.watch(l)
@@ -93,6 +100,7 @@ func (c *Client) Close() error {
 		l := c.link.Load()
 		c.mu.Unlock()
 		c.cancel()
+		c.endTasks()
 		c.closeErr = l.conn.Close()
 		c.finish(rpc.ErrClosed)
 		c.work.Wait()

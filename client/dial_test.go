@@ -13,6 +13,7 @@ import (
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/pipe"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/transporttest/every"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -127,6 +128,7 @@ func TestCloseEndsTheSessionAndCalls(t *testing.T) {
 }
 
 func TestDoneWhenTheServerEnds(t *testing.T) {
+	every.Not(t, "the client opens another session", "tcp", "websocket", "streamhttp", "legacysse")
 	f := &fake{}
 	c := dial(t, f)
 	f.sessions[0].Close(errors.New("power cut"))

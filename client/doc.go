@@ -25,6 +25,20 @@
 // those for notifications run one after another, in the order of arrival, and may call the server. [From] gives them
 // the client.
 //
+// # Tasks
+//
+// A tool that the server lets run as a task (basic/utilities/tasks) is started by [StartTool], which gives a [Task] at
+// once. [Task.Wait] gives what [CallTool] would have given; it may be given up and called again, from another client too
+// and after a restart of the program, by the task's id ([ResumeTask]). [Client.Tasks] lists them where the server knows
+// whose they are.
+//
+//	task, err := client.StartTool[report](ctx, c, "report", args, client.TTL(time.Hour))
+//	save(task.ID())
+//	r, err := task.Wait(ctx)
+//
+// [CallTool] runs a tool that must be a task as one, and waits. With [WithTasks] the client in turn runs what the server
+// asks of it, sampling and elicitation, as tasks of the server's.
+//
 // # When the session ends
 //
 // A server may forget a session at any time, which over HTTP shows as status 404. The client then opens another one over
@@ -38,6 +52,12 @@
 //	WithMaxTime    1 h      a call in all
 //	WithMaxPages   10,000   pages of one list
 //	WithLimits     see rpc.Limits
+//	WithPolling    1 s      until the first look at a task, and longer and longer up to
+//	               30 s     where the server does not say how often
+//	               10       requests about a task in a row that get no answer
+//	WithTasks      see tasks.Limits
 //
-// Of the URL mode elicitations under way the newest 1,024 are remembered, to tell which completions are meant for us.
+// The newest 4,096 tasks hear of notifications, the others are polled only; of a task's progress 256 reports wait for
+// somebody to wait for it. Of the URL mode elicitations under way the newest 1,024 are remembered, to tell which
+// completions are meant for us.
 package client

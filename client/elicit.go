@@ -25,7 +25,8 @@ func OnElicit(f ElicitFunc) Option {
 	return func(cfg *config) { cfg.handlers.elicit = f }
 }
 
-// OnElicitURL declares the capability elicitation.url, and has f answer elicitation/create in URL mode.
+// OnElicitURL declares the capability elicitation.url, and has f answer elicitation/create in URL mode. A URL that
+// [CheckLink] has something against is refused (-32602) before f sees it.
 func OnElicitURL(f ElicitURLFunc) Option {
 	return func(cfg *config) { cfg.handlers.elicitURL = f }
 }
@@ -112,6 +113,9 @@ func (h handlers) form(ctx context.Context, p *mcp.ElicitFormParams) (*mcp.Elici
 }
 
 func (h handlers) url(ctx context.Context, p *mcp.ElicitURLParams) (*mcp.ElicitResult, error) {
+	if err := CheckLink(p.URL); err != nil { // javascript: and the like must not reach a browser
+		return nil, rpc.Errorf(rpc.CodeInvalidParams, "elicitation/create: %w", err)
+	}
 	known := h.c.elicitations.add(p.ElicitationID) // it may be completed before we have answered
 	action, err := h.elicitURL(h.ctx(ctx), p)
 	if (err != nil || action != mcp.ElicitActionAccept) && !known {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/schemalimit"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -46,8 +47,10 @@ func newForm(schema wire.Raw) (*form, error) {
 	if err := f.read(); err != nil {
 		return nil, err
 	}
-	var err error
-	f.compiled, err = compileSchema(schema, true)
+	err := schemalimit.Check(schema, schemalimit.Limits{})
+	if err == nil {
+		f.compiled, err = compileSchema(schema, true)
+	}
 	return f, err
 }
 

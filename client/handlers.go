@@ -5,6 +5,7 @@ import (
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/tasks"
 )
 
 // handlerConfig is what answers the server.
@@ -24,6 +25,7 @@ type handlerConfig struct {
 	promptsChanged   []func(context.Context)
 	resourcesChanged []func(context.Context)
 	resourceUpdated  []func(context.Context, *mcp.ResourceUpdatedParams)
+	taskStatus       []func(context.Context, *mcp.TaskStatusParams)
 }
 
 // handlers answers the server on behalf of a client. It has a method for everything; what was not declared is stopped by
@@ -43,11 +45,21 @@ var (
 	_ mcp.PromptListChangedHandler   = handlers{}
 	_ mcp.ResourceListChangedHandler = handlers{}
 	_ mcp.ResourceUpdatedHandler     = handlers{}
+	_ mcp.TaskStatusHandler          = handlers{}
+	_ mcp.TasksHandler               = handlers{}
+	_ mcp.TaskListHandler            = handlers{}
+	_ mcp.TaskCancelHandler          = handlers{}
 )
 
-func (c *Client) newDispatch() *rpc.Dispatch {
-	chain := append([]rpc.Interceptor{c.asked.count, c.gate}, c.cfg.incoming...)
-	return rpc.NewDispatch(mcp.Latest.Client.With(c.cfg.rows...), handlers{c, &c.cfg.handlers}, chain...)
+// newDispatch makes what handles the messages of the server.
+func (c *Client) newDispatch() {
+	table := mcp.Latest.Client.With(c.cfg.rows...)
+	chain := append([]rpc.Interceptor{c.asked.count, c.gate, tasks.EchoRelated}, c.cfg.incoming...)
+	if c.receiver = c.newReceiver(table); c.receiver != nil {
+		chain = append(chain, c.receiver.Intercept)
+	}
+	chain = append(chain, c.limitAsked) // behind it, so that what runs as a task counts too
+	c.dispatch = rpc.NewDispatch(table, handlers{c, &c.cfg.handlers}, chain...)
 }
 
 func (h handlers) ctx(ctx context.Context) context.Context {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/tenonmcp/tenon/client"
 	"github.com/tenonmcp/tenon/generated/mcp"
-	"github.com/tenonmcp/tenon/runtime/pipe"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/transporttest/every"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -53,7 +53,7 @@ func (f *fake) acceptor() rpc.Acceptor {
 	return rpc.NewAcceptor(rpc.Config{
 		Dispatch: rpc.NewDispatch(mcp.Latest.Server, f, f.note),
 		Logger:   quiet,
-	}, mcp.Latest.Name)
+	}, mcp.Latest.Name, "2025-06-18", "2025-03-26", "2024-11-05")
 }
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -243,7 +243,7 @@ func me() mcp.Implementation { return client.Info("tester", "1.0.0") }
 // dial opens a session with f.
 func dial(t testing.TB, f *fake, opts ...client.Option) *client.Client {
 	t.Helper()
-	return dialOver(t, pipe.To(f.acceptor(), pipe.Limits{}), opts...)
+	return dialOver(t, every.Over(t, context.Background(), f.acceptor()), opts...)
 }
 
 func dialOver(t testing.TB, transport rpc.Transport, opts ...client.Option) *client.Client {

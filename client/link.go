@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
@@ -20,6 +21,10 @@ type link struct {
 
 	over    atomic.Pointer[error] // why it is known to have ended, as far as a call found out
 	retired sync.Once
+
+	opened time.Time     // when the session was
+	wait   time.Duration // that preceded it, see [Client.reopen]
+	eager  atomic.Bool   // it is replaced though no call waits for that
 
 	mu    sync.Mutex
 	calls int           // in flight
@@ -67,8 +72,9 @@ func (l *link) ended() error {
 func (c *Client) open(ctx context.Context) (*link, error) {
 	session := rpc.NewSession(rpc.Config{
 		Dispatch: c.dispatch,
-		Outgoing: append(c.cfg.outgoing[:len(c.cfg.outgoing):len(c.cfg.outgoing)], markUnsent),
+		Outgoing: append(c.cfg.outgoing[:len(c.cfg.outgoing):len(c.cfg.outgoing)], relate, markUnsent),
 		Limits:   c.cfg.limits,
+		Progress: c.tracked.progress,
 		Strict:   c.cfg.strict,
 		Logger:   c.cfg.logger,
 	})
@@ -84,6 +90,7 @@ func (c *Client) open(ctx context.Context) (*link, error) {
 		_ = conn.Close() // err says why
 		return nil, fmt.Errorf("client: opening a session: %w", err)
 	}
+	l.opened = time.Now()
 	return l, nil
 }
 
@@ -108,6 +115,8 @@ func (c *Client) initialize(ctx context.Context, l *link, first bool) error {
 	if first {
 		c.link.Store(l)
 	}
+	c.counters.sessions.Add(1)
+	l.session.KeepPinging(c.cfg.pings)
 	return t.explain(plain(server.Initialized(ctx, nil)))
 }
 
@@ -115,16 +124,23 @@ func (c *Client) initialize(ctx context.Context, l *link, first bool) error {
 func (c *Client) watch(l *link) {
 	context.AfterFunc(l.session.Context(), func() {
 		cause := l.session.Err()
-		if c.link.Load() != l || c.renewable(cause) {
-			return
+		switch {
+		case c.link.Load() != l:
+		case c.renewable(cause):
+			c.hurry(l, cause)
+		default:
+			c.finish(cause)
 		}
-		c.finish(cause)
 	})
 }
 
 // renewable tells whether a session that ended because of cause is to be replaced by another.
 func (c *Client) renewable(cause error) bool {
-	return !c.cfg.once && errors.Is(cause, rpc.ErrSessionEnded)
+	if c.cfg.once {
+		return false
+	}
+	_, again := c.transport.(rpc.Redialer)
+	return errors.Is(cause, rpc.ErrSessionEnded) || again && cause != rpc.ErrClosed
 }
 
 // unsent marks the error of a message that did not get as far as being handed to the transport.

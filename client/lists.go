@@ -146,7 +146,7 @@ func pages[T any](c *Client, method string, o callOptions, last **link,
 ) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		var cursor mcp.Cursor
-		var seen map[mcp.Cursor]struct{}
+		check := listCheck{limits: &c.cfg.bounds, method: method}
 		for n := 1; ; n++ {
 			batch, next, l, err := get(cursor, o)
 			if err != nil {
@@ -154,21 +154,24 @@ func pages[T any](c *Client, method string, o callOptions, last **link,
 				return
 			}
 			*last, o.pin = l, l // cursors hold within a session only
+			if err := checkPage(&check, batch); err != nil {
+				c.counters.lists.Add(1)
+				yield(nil, err)
+				return
+			}
 			if !yield(batch, nil) || next == "" {
 				return
 			}
-			if _, again := seen[next]; again {
-				yield(nil, fmt.Errorf("%s: after %d pages the server gave the cursor %q once more: its list goes in circles", method, n, clip(next)))
+			if err := check.cursor(next, n); err != nil {
+				c.counters.lists.Add(1)
+				yield(nil, err)
 				return
 			}
 			if c.cfg.maxPages > 0 && n >= c.cfg.maxPages {
+				c.counters.lists.Add(1)
 				yield(nil, fmt.Errorf("%s: more than %d pages, see WithMaxPages", method, c.cfg.maxPages))
 				return
 			}
-			if seen == nil {
-				seen = map[mcp.Cursor]struct{}{}
-			}
-			seen[next] = struct{}{}
 			cursor = next
 		}
 	}

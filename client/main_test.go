@@ -3,7 +3,8 @@ package client_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/tenonmcp/tenon/runtime/transporttest/every"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The tests that dial a fake server run over every transport.
+func TestMain(m *testing.M) { every.Main(m) }

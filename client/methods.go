@@ -33,12 +33,19 @@ func (c *Client) Ping(ctx context.Context, opts ...CallOption) error {
 
 // CallTool calls a tool and gives the result as it came: a tool that failed is a result with IsError, and structured
 // output is not validated. For Go values there is the function [CallTool].
+//
+// A tool that may only be called as a task, by what the server lists, is called as one and waited for, and so it is if
+// params have a Task; a task that is given up is cancelled. The list of tools is read for that, once, if the server
+// declares such tasks; [StartTool] has the task itself.
 func (c *Client) CallTool(ctx context.Context, params *mcp.CallToolParams, opts ...CallOption) (*mcp.CallToolResult, error) {
 	o := newCallOptions(opts)
 	if params != nil && len(o.meta) > 0 && params.Meta == nil {
 		p := *params
 		p.Meta = o.requestMeta()
 		params = &p
+	}
+	if params != nil && (params.Task != nil || c.mustBeTask(ctx, params.Name)) {
+		return c.callAsTask(ctx, params, o)
 	}
 	result, _, err := call[mcp.CallToolResult](ctx, c, mcp.MethodCallTool, params, o)
 	return result, err

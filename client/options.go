@@ -31,6 +31,8 @@ type config struct {
 	maxTime  time.Duration
 	maxPages int
 	limits   rpc.Limits
+	bounds   Limits
+	pings    rpc.Pings
 	strict   bool
 	logger   *slog.Logger
 	incoming []rpc.Interceptor
@@ -40,6 +42,8 @@ type config struct {
 	onReconnect []func(context.Context, Reconnection)
 	cache       bool
 	unchecked   bool // output is not validated
+	polling     Polling
+	tasks       *TaskLimits // nil: none are run for the server
 
 	handlers     handlerConfig
 	experimental map[string]wire.Raw
@@ -55,6 +59,7 @@ func newConfig(opts []Option) (config, error) {
 	for _, o := range opts {
 		o(&cfg)
 	}
+	cfg.bounds = cfg.bounds.withDefaults()
 	if cfg.logger == nil {
 		cfg.logger = slog.Default()
 	}
@@ -142,7 +147,8 @@ func OnReconnect(f func(ctx context.Context, r Reconnection)) Option {
 // iterators yield must then not be modified.
 func WithCache() Option { return func(cfg *config) { cfg.cache = true } }
 
-// WithoutOutputValidation has [CallTool] take structured output unchecked, so that it never reads the list of tools.
+// WithoutOutputValidation has [CallTool] take structured output unchecked, so that it never reads the list of tools. A tool
+// that must be a task is then called as one only if it was seen in a list.
 func WithoutOutputValidation() Option { return func(cfg *config) { cfg.unchecked = true } }
 
 // WithExperimental declares a capability outside the specification, with settings that make a JSON object; nil means

@@ -96,7 +96,7 @@ func (c *Client) fly(f *flight, cause error) {
 
 // replace opens a session and makes it the present one.
 func (c *Client) replace(f *flight, cause error) (lost []error, err error) {
-	l, err := c.open(c.ctx)
+	l, err := c.reopen(f.from)
 	c.retire(f.from)
 	if err != nil {
 		return nil, fmt.Errorf("the session ended (%w) and no new one could be opened: %w", cause, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/schemalimit"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -116,13 +117,21 @@ type outputSchema struct {
 	raw      wire.Raw
 	once     sync.Once
 	compiled *jsonschema.Schema
+	gauge    *schemalimit.Gauge
 	err      error
 }
 
-func (s *outputSchema) check(v wire.Raw) error {
-	s.once.Do(func() { s.compiled, s.err = compileSchema(s.raw, false) })
+func (s *outputSchema) check(v wire.Raw, l schemalimit.Limits) error {
+	s.once.Do(func() {
+		if s.gauge, s.err = schemalimit.Measure(s.raw, l); s.err == nil {
+			s.compiled, s.err = compileSchema(s.raw, false)
+		}
+	})
 	if s.err != nil {
 		return fmt.Errorf("the tool's output schema is of no use: %w", s.err)
+	}
+	if err := s.gauge.Check(v); err != nil {
+		return fmt.Errorf("the output was not checked: %w", err)
 	}
 	if err := checkValue(s.compiled, v); err != nil {
 		return fmt.Errorf("the output does not fit the tool's output schema: %w", err)
@@ -130,12 +139,29 @@ func (s *outputSchema) check(v wire.Raw) error {
 	return nil
 }
 
-// schemas are the output schemas of the tools seen in lists.
+// toolFacts are what the server lists of a tool, as far as calls need it.
+type toolFacts struct {
+	schema  *outputSchema // nil for a tool that has none
+	support mcp.TaskSupport
+}
+
+func factsOf(t *mcp.Tool) toolFacts {
+	var f toolFacts
+	if !t.OutputSchema.IsZero() {
+		f.schema = &outputSchema{raw: t.OutputSchema}
+	}
+	if t.Execution != nil {
+		f.support = t.Execution.TaskSupport
+	}
+	return f
+}
+
+// schemas are what was seen of tools in lists: their output schemas above all.
 type schemas struct {
 	mu     sync.Mutex
 	gen    uint64
-	byTool map[string]*outputSchema // nil for a tool that has none
-	all    bool                     // the list was read to its end
+	byTool map[string]toolFacts
+	all    bool // the list was read to its end
 
 	reading chan struct{} // holds one while somebody reads the list for this
 }
@@ -146,7 +172,7 @@ func (s *schemas) mark() uint64 {
 	return s.gen
 }
 
-// note takes the schemas of a page of the list that was asked for at the mark.
+// note takes the facts of a page of the list that was asked for at the mark.
 func (s *schemas) note(at uint64, tools []mcp.Tool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,24 +180,23 @@ func (s *schemas) note(at uint64, tools []mcp.Tool) {
 		return
 	}
 	if s.byTool == nil {
-		s.byTool = map[string]*outputSchema{}
+		s.byTool = map[string]toolFacts{}
 	}
 	for i := range tools {
-		raw := tools[i].OutputSchema
-		switch old := s.byTool[tools[i].Name]; {
-		case raw.IsZero():
-			s.byTool[tools[i].Name] = nil
-		case old == nil || !bytes.Equal(old.raw.Bytes(), raw.Bytes()):
-			s.byTool[tools[i].Name] = &outputSchema{raw: raw}
+		f := factsOf(&tools[i])
+		old := s.byTool[tools[i].Name].schema
+		if f.schema != nil && old != nil && bytes.Equal(old.raw.Bytes(), f.schema.raw.Bytes()) {
+			f.schema = old // it may be compiled already
 		}
+		s.byTool[tools[i].Name] = f
 	}
 }
 
-func (s *schemas) find(tool string) (schema *outputSchema, known bool) {
+func (s *schemas) find(tool string) (facts toolFacts, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	schema, known = s.byTool[tool]
-	return schema, known || s.all
+	facts, known = s.byTool[tool]
+	return facts, known || s.all
 }
 
 func (s *schemas) readAll(at uint64) {
@@ -205,20 +230,26 @@ func (s *schemas) turn(ctx context.Context) (func(), error) {
 	}
 }
 
-// outputSchema gives the output schema that a tool declared, reading the list of tools as far as is needed if it is not
-// known; nil if there is none.
+// outputSchema gives the output schema that a tool declared; nil if there is none.
 func (c *Client) outputSchema(ctx context.Context, tool string) (*outputSchema, error) {
-	if s, known := c.schemas.find(tool); known {
-		return s, nil
+	facts, err := c.tool(ctx, tool)
+	return facts.schema, err
+}
+
+// tool gives what the server lists of a tool, reading the list as far as is needed if it is not known; nothing of one that
+// is not listed.
+func (c *Client) tool(ctx context.Context, tool string) (toolFacts, error) {
+	if f, known := c.schemas.find(tool); known {
+		return f, nil
 	}
 	ctx = rpc.WithoutProgress(ctx)
 	leave, err := c.schemas.turn(ctx)
 	if err != nil {
-		return nil, err
+		return toolFacts{}, err
 	}
 	defer leave()
-	if s, known := c.schemas.find(tool); known {
-		return s, nil
+	if f, known := c.schemas.find(tool); known {
+		return f, nil
 	}
 	at := c.schemas.mark()
 	var last *link
@@ -231,21 +262,18 @@ func (c *Client) outputSchema(ctx context.Context, tool string) (*outputSchema, 
 			return r.Tools, r.NextCursor, l, nil
 		}) {
 		if err != nil {
-			return nil, err
+			return toolFacts{}, err
 		}
 		for i := range tools {
 			if tools[i].Name != tool {
 				continue
 			}
-			if tools[i].OutputSchema.IsZero() {
-				return nil, nil
+			if f, known := c.schemas.find(tool); known {
+				return f, nil
 			}
-			if s, known := c.schemas.find(tool); known && s != nil {
-				return s, nil
-			}
-			return &outputSchema{raw: tools[i].OutputSchema}, nil
+			return factsOf(&tools[i]), nil
 		}
 	}
 	c.schemas.readAll(at)
-	return nil, nil
+	return toolFacts{}, nil
 }

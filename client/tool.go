@@ -73,6 +73,8 @@ func TextOf(content []mcp.ContentBlock) string {
 // Structured output is validated against the output schema that the tool declares, but for the first two. If the tool has
 // not been seen in a list yet, the list is read, once; see [WithoutOutputValidation].
 //
+// A tool that may only be called as a task is called as one and waited for, see [Client.CallTool] and [StartTool].
+//
 // The error is a [*ToolError] if the tool failed, an [*OutputError] if its output does not fit, and otherwise that of the
 // call: an unknown tool, for one, is an [*rpc.Error].
 func CallTool[Out any](ctx context.Context, c *Client, name string, arguments any, opts ...CallOption) (Out, error) {
@@ -82,6 +84,12 @@ func CallTool[Out any](ctx context.Context, c *Client, name string, arguments an
 		return out, fmt.Errorf("client: arguments of tool %s: %w", clip(name), err)
 	}
 	result, err := c.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: args}, opts...)
+	return finish[Out](ctx, c, name, result, err)
+}
+
+// finish makes what a call of a tool gives of its result, or its error.
+func finish[Out any](ctx context.Context, c *Client, name string, result *mcp.CallToolResult, err error) (Out, error) {
+	var out Out
 	if err != nil {
 		return out, err
 	}
@@ -139,7 +147,7 @@ func (c *Client) output(ctx context.Context, name string, result *mcp.CallToolRe
 
 // checkOutput validates structured output, and tells whether the tool declared any.
 func (c *Client) checkOutput(ctx context.Context, name string, result *mcp.CallToolResult) (declared bool, err error) {
-	if c.cfg.unchecked {
+	if c.cfg.unchecked || name == "" {
 		return false, nil
 	}
 	schema, err := c.outputSchema(ctx, name)
@@ -152,7 +160,7 @@ func (c *Client) checkOutput(ctx context.Context, name string, result *mcp.CallT
 	if result.StructuredContent.IsZero() {
 		return true, errors.New("it declares an output schema, but returned no structured output")
 	}
-	return true, schema.check(result.StructuredContent)
+	return true, schema.check(result.StructuredContent, c.cfg.bounds.Schema)
 }
 
 // wrapped is the member in which servers return what is no object.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -13,7 +14,6 @@ import (
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/stdio"
-	"github.com/tenonmcp/tenon/runtime/streamhttp"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -26,7 +26,9 @@ type Config struct {
 // Server says how to reach a server: either by starting a command or at a URL. Values are taken as they are, nothing in
 // them is expanded. Members that are not named here are ignored.
 type Server struct {
-	// Type is "stdio" for a command, and "http" or "streamable-http" for a URL. It need not be given.
+	// Type is "stdio" for a command; for a URL "http" or "streamable-http", "sse" for HTTP+SSE of protocol version
+	// 2024-11-05, "websocket" or "ws", or "tcp". Without it the scheme of the URL decides as in [URL], and HTTP+SSE is tried
+	// where Streamable HTTP is refused.
 	Type string `json:"type"`
 	// Command is the program to start, looked up in PATH if it has no slash, and Args are its arguments.
 	Command string   `json:"command"`
@@ -35,7 +37,8 @@ type Server struct {
 	Env map[string]string `json:"env"`
 	// Dir is its working directory; "" is ours.
 	Dir string `json:"cwd"`
-	// URL is the endpoint of a server that speaks Streamable HTTP, and Headers are sent with every request.
+	// URL is the endpoint of the server, and Headers are sent with every request; over a WebSocket with the one that opens
+	// it, and over TCP there are none.
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers"`
 }
@@ -90,14 +93,23 @@ func (c *Config) Dial(ctx context.Context, info mcp.Implementation, name string,
 	if err != nil {
 		return nil, fmt.Errorf("dial: server %q: %w", name, err)
 	}
-	cl, err := client.Dial(ctx, info, transport, opts...)
+	cl, err := s.dial(ctx, info, transport, opts)
 	if err != nil {
 		return nil, fmt.Errorf("dial: server %q: %w", name, err)
 	}
 	return cl, nil
 }
 
-// Transport gives the transport to the server, for those who want to change its settings before they dial.
+// dial makes a client over the server's transport, or over the one before it where the type is not given.
+func (s Server) dial(ctx context.Context, info mcp.Implementation, transport rpc.Transport, opts []client.Option) (*client.Client, error) {
+	if u, err := url.Parse(s.URL); err == nil && s.Type == "" && (u.Scheme == "http" || u.Scheme == "https") {
+		return overHTTP(ctx, info, u, s.Headers, opts)
+	}
+	return client.Dial(ctx, info, transport, opts...)
+}
+
+// Transport gives the transport to the server, for those who want to change its settings before they dial. For a URL
+// without a type that is Streamable HTTP; only [Config.Dial] falls back to the transport before it.
 func (s Server) Transport() (rpc.Transport, error) {
 	switch {
 	case s.Command != "" && s.URL != "":
@@ -116,16 +128,21 @@ func (s Server) Transport() (rpc.Transport, error) {
 		}
 		return cmd, nil
 	case s.URL != "":
-		switch s.Type {
+		kind := s.Type
+		if kind == "" {
+			kind = socketType(s.URL)
+		}
+		switch kind {
 		case "", "http", "streamable-http":
-		default:
-			return nil, fmt.Errorf("a server with a url has the type http or streamable-http here, not %q", s.Type)
+			return streamable(s.URL, s.Headers), nil
+		case "sse":
+			return eventStream(s.URL, s.Headers), nil
+		case typeTCP, typeWebSocket:
+			return socket(kind, s.URL, s.Headers)
+		case typeWS:
+			return socket(typeWebSocket, s.URL, s.Headers)
 		}
-		var opts []streamhttp.ConnectOption
-		for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
-			opts = append(opts, streamhttp.WithHeader(name, s.Headers[name]))
-		}
-		return streamhttp.Connect(s.URL, opts...), nil
+		return nil, fmt.Errorf("a server with a url has the type http, streamable-http, sse, websocket, ws or tcp, not %q", s.Type)
 	}
 	return nil, errors.New("expected a command or a url, found neither")
 }

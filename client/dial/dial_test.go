@@ -181,7 +181,7 @@ func TestURL(t *testing.T) {
 	require.NoError(t, c.Close())
 
 	_, err = dial.URL(t.Context(), me, "ftp://user:secret@example.com/x")
-	require.EqualError(t, err, `dial: expected a URL that starts with http:// or https://, found "ftp://user:xxxxx@example.com/x"`)
+	require.EqualError(t, err, `dial: expected a URL that starts with http://, https://, ws://, wss://, tcp://, tls:// or unix:, found "ftp://user:xxxxx@example.com/x"`)
 	_, err = dial.URL(t.Context(), me, "http://[::1")
 	require.ErrorContains(t, err, "dial: parse ")
 }
@@ -209,14 +209,14 @@ func TestConfigErrors(t *testing.T) {
 	}
 	cfg, err := dial.ParseConfig([]byte(`{"mcpServers":{
 		"both":{"command":"x","url":"http://localhost"}, "neither":{}, "typo":{"command":"x","type":"http"},
-		"old":{"url":"http://localhost","type":"sse"}, "env":{"command":"x","env":{"A=B":"c"}},
+		"old":{"url":"http://localhost","type":"smtp"}, "env":{"command":"x","env":{"A=B":"c"}},
 		"gone":{"command":"/no/such/program"}}}`))
 	require.NoError(t, err)
 	for name, want := range map[string]string{
 		"both":    `dial: server "both": expected a command or a url, found both`,
 		"neither": `dial: server "neither": expected a command or a url, found neither`,
 		"typo":    `dial: server "typo": a server with a command has the type stdio, not "http"`,
-		"old":     `dial: server "old": a server with a url has the type http or streamable-http here, not "sse"`,
+		"old":     `dial: server "old": a server with a url has the type http, streamable-http, sse, websocket, ws or tcp, not "smtp"`,
 		"env":     `dial: server "env": env: "A=B" cannot be the name of a variable`,
 		"missing": `dial: there is no server "missing" in the configuration, which has ["both" "env" "gone" "neither" "old" "typo"]`,
 	} {

@@ -3,7 +3,9 @@
 //
 //	{"mcpServers": {
 //		"files": {"command": "files-server", "args": ["-v"], "env": {"ROOT": "/srv"}},
-//		"search": {"url": "https://search.example.com/mcp", "headers": {"Authorization": "Bearer …"}}
+//		"search": {"url": "https://search.example.com/mcp", "headers": {"Authorization": "Bearer …"}},
+//		"chat": {"url": "wss://chat.example.com/mcp"},
+//		"local": {"url": "unix:/run/user/1000/local.sock"}
 //	}}
 //
 // It links all transports of this module. A program that needs one of them uses [client.Dial] with it.
