@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 )
 
@@ -84,6 +85,7 @@ type question struct {
 	wait, most time.Duration
 	needs      []string // capabilities
 	state      *sessionState
+	heard      func() // called for each sign that the client is at it
 }
 
 // prepare takes the key and checks that the client can be asked.
@@ -104,20 +106,28 @@ func (q *question) prepare(ctx context.Context) error {
 
 // ask runs send, which sends the question and waits, for as long as there is patience.
 func (q *question) ask(ctx context.Context, send func(ctx context.Context, session *rpc.Session) error) error {
+	if err := q.state.startAsking(q.method); err != nil {
+		return q.failed(err)
+	}
+	defer q.state.stopAsking(q.method)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	q.heard = func() {}
 	if q.wait > 0 {
 		timer := time.AfterFunc(q.wait, func() {
 			cancel(&lateError{fmt.Sprintf("the client did not answer within %s", q.wait)})
 		})
 		defer timer.Stop()
-		ctx = rpc.WithProgress(ctx, func(rpc.Progress) { timer.Reset(q.wait) })
+		q.heard = func() { timer.Reset(q.wait) }
+		ctx = rpc.WithProgress(ctx, func(rpc.Progress) { q.heard() })
+		ctx = q.whileAsked(ctx, timer, q.wait)
 	}
 	if q.most > 0 {
 		end := time.AfterFunc(q.most, func() {
 			cancel(&lateError{fmt.Sprintf("the client did not answer within %s, progress or not", q.most)})
 		})
 		defer end.Stop()
+		ctx = q.whileAsked(ctx, end, q.most)
 	}
 	err := send(ctx, q.state.session)
 	if err == nil {
@@ -136,3 +146,31 @@ func (e *lateError) Error() string { return e.text }
 func (e *lateError) Unwrap() error { return context.DeadlineExceeded }
 
 func (q *question) failed(err error) error { return &AskError{q.method, q.key, err} }
+
+// startAsking counts a question that is about to wait for its answer, until stopAsking, unless too many do.
+func (st *sessionState) startAsking(method string) error {
+	most := 1<<31 - 1
+	switch method {
+	case mcp.MethodCreateMessage:
+		most = st.server.cfg.bounds.Sampling
+	case mcp.MethodElicit:
+		most = st.server.cfg.bounds.Elicitations
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if n := st.asking[method]; n >= most {
+		st.server.counters.asks.Add(1)
+		return rpc.Errorf(rpc.CodeBusy, "%s was not sent: %d of them wait for the client's answer already", method, n)
+	}
+	if st.asking == nil {
+		st.asking = map[string]int{}
+	}
+	st.asking[method]++
+	return nil
+}
+
+func (st *sessionState) stopAsking(method string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.asking[method]--
+}

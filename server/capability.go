@@ -11,8 +11,8 @@ import (
 
 var emptyObject = wire.MustRaw(`{}`)
 
-// capabilities gives what the server declares now. In stateless mode nothing is declared that needs a session.
-func (s *Server) capabilities(stateless bool) *mcp.ServerCapabilities {
+// capabilities gives what the server declares to a session now. In stateless mode nothing is declared that needs one.
+func (s *Server) capabilities(st *sessionState) *mcp.ServerCapabilities {
 	c := s.cfg.capabilities
 	if c.Tools != nil {
 		c.Tools = new(*c.Tools)
@@ -30,8 +30,9 @@ func (s *Server) capabilities(stateless bool) *mcp.ServerCapabilities {
 	s.resources.declare(&c)
 	s.prompts.declare(&c)
 	s.completions.declare(&c)
-	if stateless {
-		c.Logging, c.Tasks = wire.Raw{}, nil
+	s.tasks.declare(&c, st)
+	if st.stateless {
+		c.Logging = wire.Raw{}
 		if c.Tools != nil {
 			c.Tools.ListChanged = false
 		}

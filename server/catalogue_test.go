@@ -14,6 +14,7 @@ import (
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/transporttest/every"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -141,6 +142,7 @@ func TestAFilterHoldsForListAndCallAlike(t *testing.T) {
 }
 
 func TestCallFrom(t *testing.T) {
+	every.Not(t, "the header fields of HTTP are there as well", "websocket", "streamhttp", "legacysse")
 	require.Nil(t, CallFrom(t.Context()))
 	s := New("v", "1")
 	AddTool(s, "look", "", func(ctx context.Context, _ map[string]any) (string, error) {

@@ -171,16 +171,25 @@ func (h handler) completer(ctx context.Context, params *mcp.CompleteParams) (com
 	name := params.Argument.Name
 	switch ref := params.Ref.(type) {
 	case *mcp.PromptReference:
-		p, ok := h.prompts.list.get(ctx, ref.Name)
+		p, ok, err := h.prompts.list.use(ctx, ref.Name)
 		if !ok {
 			return nil, unknownName(ctx, h.prompts.list, ref.Name)
 		}
+		if err != nil {
+			return nil, err
+		}
 		return p.complete[name], unknownArgument("argument", name, p.argumentNames())
 	case *mcp.ResourceTemplateReference:
-		if t, ok := h.resources.templates.get(ctx, ref.URI); ok {
+		if t, ok, err := h.resources.templates.use(ctx, ref.URI); ok {
+			if err != nil {
+				return nil, err
+			}
 			return t.complete[name], unknownArgument("variable", name, t.pattern.names())
 		}
-		if _, ok := h.resources.list.get(ctx, ref.URI); ok {
+		if _, ok, err := h.resources.list.use(ctx, ref.URI); ok {
+			if err != nil {
+				return nil, err
+			}
 			return nil, unknownArgument("variable", name, nil)
 		}
 		return nil, unknownName(ctx, h.resources.templates, ref.URI)

@@ -62,6 +62,7 @@ func (f *completeFeature) admit(st *sessionState) error {
 	if wait <= 0 {
 		return nil
 	}
+	st.server.counters.rate.Add(1)
 	retry := wire.Object{{Name: "retryAfter", Value: integer(int64(math.Ceil(wait)))}}
 	return rpc.Errorf(rpc.CodeBusy, "too many completions asked for: this session may ask for %g a second", f.limit.PerSecond).WithData(raw(retry))
 }

@@ -20,6 +20,15 @@
 // initializes, and from options. A method that was not declared to a client is answered with "method not found", and a
 // method that the client did not declare is never sent: the Go error, a [*CapabilityError], names the capability.
 //
+// # Tasks
+//
+// A tool with [TaskOptional] or [TaskRequired] may be called as a task (basic/utilities/tasks): the client has an id at
+// once and asks for the result later, as does another process, or the same after a restart. Whose tasks are whose is at
+// [TasksPerSession], what a handler may do at [TaskFrom], and where tasks are kept at [StoreTasks]. Mind that where nobody
+// is authenticated the id of a task is all it takes to see its result. Tasks outlive sessions: end them with
+// [Server.Shutdown]. In stateless mode they work the same, but for questions to the client; with several processes behind
+// one address these need one store.
+//
 // # Limits
 //
 //	PageSize           250          entries on a page of a list
@@ -38,6 +47,7 @@
 //	                   100,000      files and folders looked at for that
 //	                   10,000       names of a folder
 //	OpenVisits         1,000        URL elicitations of a session that are not complete
+//	LimitTasks                      see runtime/tasks
 //	SessionLimits                   see rpc.Limits
 //
 // Numbers in arguments and results that are validated have at most 1,000 digits and exponents up to 999. Of what is
@@ -62,4 +72,6 @@ package server
 //     method per feature: applyTool, applyResource, applyPrompt.
 //   - A server mounted under another hands over its entries in the feature's method mount (mount.go has the tools').
 //   - Mistakes of the programmer at registration are *Mistake (mistake.go): AddX panics with it, TryAddX returns it.
+//   - Tasks run in sessions of their own (task.go), whose sessionState has the field task: what belongs to the client, and
+//     not to the call, is in root().
 //   - Results pass forPeer (downlevel.go) on their way out: nothing else looks at the version of the peer.

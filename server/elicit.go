@@ -120,7 +120,7 @@ func (q *question) elicit(ctx context.Context, params mcp.ElicitParams) (answer 
 		return answer, fmt.Errorf("%s %q was not sent: %w", q.method, q.key, err)
 	}
 	err = q.ask(ctx, func(ctx context.Context, session *rpc.Session) error {
-		return session.Call(ctx, q.method, params, &answer)
+		return q.call(ctx, session, params, &answer)
 	})
 	if err != nil {
 		return elicitAnswer{}, err

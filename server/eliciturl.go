@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/tenonmcp/tenon/generated/mcp"
+	"github.com/tenonmcp/tenon/runtime/tasks"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -70,26 +71,29 @@ const defaultOpenVisits = 1000
 // [Server.CompleteElicitation] does not know. Default 1,000; a negative one means no limit.
 func OpenVisits(n int) Option { return func(c *config) { c.visits = n } }
 
-// visit notes an elicitation that is open.
+// visit notes an elicitation that is open, with the client: it may outlast the task that asked.
 func (st *sessionState) visit(id string) {
+	task := st.task
+	st = st.root()
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.ended || len(st.visits) >= st.server.cfg.visits {
 		return
 	}
 	if st.visits == nil {
-		st.visits = map[string]struct{}{}
+		st.visits = map[string]string{}
 	}
-	st.visits[id] = struct{}{}
+	st.visits[id] = task
 }
 
-// visited reports whether the elicitation was open, and closes it.
-func (st *sessionState) visited(id string) bool {
+// visited reports whether the elicitation was open, and of which task, and closes it.
+func (st *sessionState) visited(id string) (task string, open bool) {
+	st = st.root()
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	_, open := st.visits[id]
+	task, open = st.visits[id]
 	delete(st.visits, id)
-	return open
+	return task, open
 }
 
 // URLRequired makes the error that tells a client to have the user visit pages before it tries again (-32042). A handler
@@ -133,10 +137,14 @@ func (st *sessionState) requiresURL() error {
 // server knows of no such visit: if it is over already, was declined, or its session has ended.
 func (s *Server) CompleteElicitation(ctx context.Context, id string) error {
 	for st := range s.sessions.all() {
-		if !st.visited(id) {
+		task, open := st.visited(id)
+		if !open {
 			continue
 		}
 		params := &mcp.ElicitationCompleteParams{ElicitationID: id}
+		if task != "" {
+			params.Unknown.Set("_meta", raw(wire.Object{{Name: tasks.MetaRelated, Value: tasks.RelatedValue(task)}}))
+		}
 		// Under the session's context: the visit belongs to no request that still runs.
 		return mcp.ClientStub{Caller: st.session}.ElicitationComplete(st.session.Context(), params)
 	}

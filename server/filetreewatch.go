@@ -46,7 +46,7 @@ func (t *FileTree) look(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			t.Refresh()
+			guard(t.server.log, "a file tree", t.Refresh)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func (t *FileTree) closed() bool {
 
 // list puts a file in the catalogue.
 func (t *FileTree) list(path string, info fs.FileInfo) {
-	f := &listedFile{stateOfFile(info), newResource(t.definition(path, info), t.read, t.cfg.watch)}
+	f := &listedFile{stateOfFile(info), newResource(t.definition(path, info), scoped{t.cfg.scopes}, t.read, t.cfg.watch)}
 	uri := t.uri(path)
 	err := f.resource.def.Load().Validate()
 	if err == nil {

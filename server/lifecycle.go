@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/tasks"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -25,10 +26,16 @@ func (h handler) Initialize(ctx context.Context, params *mcp.InitializeParams) (
 	for _, f := range h.cfg.onInit {
 		f(ctx, params)
 	}
-	declared := h.capabilities(st.stateless)
+	declared := h.capabilities(st)
+	if version < tasks.Since {
+		declared.Tasks = nil
+	}
 	st.declared.Store(declared)
 	st.session.SetPeer(version, params)
 	h.startHandshake(st)
+	if !st.stateless {
+		st.session.KeepPinging(h.cfg.pings)
+	}
 	return &mcp.InitializeResult{
 		ProtocolVersion: version,
 		Capabilities:    *declared,
@@ -63,14 +70,19 @@ func (s *Server) gate(next rpc.Handler) rpc.Handler {
 		if err := s.admit(st, m); err != nil {
 			return nil, err
 		}
-		c := &callContext{Context: ctx, call: Call{ctx: ctx, message: m, server: s, state: st}}
-		defer c.call.end() // before the answer is sent, and if the handler panics too
-		result, err := next(c, m)
-		if err != nil || m.Kind != rpc.KindRequest {
-			return nil, err
-		}
-		return s.forPeer(st.session.Version(), result), nil
+		return s.handle(ctx, st, m, next)
 	}
+}
+
+// handle handles a message that was admitted.
+func (s *Server) handle(ctx context.Context, st *sessionState, m *rpc.Message, next rpc.Handler) (wire.Appender, error) {
+	c := &callContext{Context: ctx, call: Call{ctx: ctx, message: m, server: s, state: st}}
+	defer c.call.end() // before the answer is sent, and if the handler panics too
+	result, err := next(c, m)
+	if err != nil || m.Kind != rpc.KindRequest {
+		return nil, err
+	}
+	return s.forPeer(st.session.Version(), result), nil
 }
 
 // admit tells whether a message may be handled now.

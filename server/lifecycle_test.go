@@ -11,6 +11,7 @@ import (
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/pipe"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/transporttest/every"
 )
 
 func TestInitializeAnswersWhatTheServerIs(t *testing.T) {
@@ -43,6 +44,7 @@ func TestVersionsThatAreSpokenAreAnsweredAndOthersGetTheNewest(t *testing.T) {
 }
 
 func TestBeforeInitialize(t *testing.T) {
+	every.Not(t, "there is no session before initialize", "streamhttp")
 	s := New("v", "1")
 	AddTool(s, "greet", "", greet)
 	p := open(t, s, clientSide{})
@@ -61,6 +63,7 @@ func TestBeforeInitialize(t *testing.T) {
 }
 
 func TestASecondInitializeIsRefused(t *testing.T) {
+	every.Not(t, "the transport refuses it, in words of its own", "streamhttp")
 	p := connect(t, New("v", "1"), clientSide{})
 	_, err := p.Initialize(t.Context(), &mcp.InitializeParams{ProtocolVersion: versions[0]})
 	require.Equal(t, mcp.CodeInvalidRequest, rpc.CodeOf(err))
@@ -120,6 +123,7 @@ func (l linked) NewSession(ctx context.Context, link rpc.Link) (*rpc.Session, er
 }
 
 func TestASessionWithAnIDInWhichNothingFollowsInitializeEnds(t *testing.T) {
+	every.Not(t, "the transport bounds that itself, or has no ids", "tcp", "websocket", "streamhttp", "legacysse")
 	synctest.Test(t, func(t *testing.T) {
 		s := New("v", "1")
 		initialize := func(a rpc.Acceptor) *peer {

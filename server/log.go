@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tenonmcp/tenon/generated/mcp"
+	"github.com/tenonmcp/tenon/runtime/ratelimit"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -46,7 +47,7 @@ func logState(ctx context.Context, level mcp.LoggingLevel) (*sessionState, bool)
 	if !st.stateless && !st.declared.Load().Declares("logging") {
 		return nil, false
 	}
-	least := int(st.logLevel.Load()) - 1
+	least := int(st.root().logLevel.Load()) - 1
 	if least < 0 {
 		least = st.server.cfg.logLevel.Severity()
 	}
@@ -55,5 +56,34 @@ func logState(ctx context.Context, level mcp.LoggingLevel) (*sessionState, bool)
 
 // log sends a message, whatever the level.
 func (st *sessionState) log(ctx context.Context, level mcp.LoggingLevel, logger string, data wire.Raw) error {
+	if !st.mayLog() {
+		return nil
+	}
 	return st.session.Notify(ctx, mcp.MethodLoggingMessage, &mcp.LoggingMessageParams{Level: level, Logger: logger, Data: data})
+}
+
+// mayLog counts a message, and tells whether it may be sent.
+func (st *sessionState) mayLog() bool {
+	limit := st.server.cfg.bounds.Logs
+	if !limit.On() {
+		return true
+	}
+	st.mu.Lock()
+	if st.logs == nil {
+		st.logs = ratelimit.New[struct{}](limit, 1)
+	}
+	logs := st.logs
+	st.mu.Unlock()
+	if logs.Take(struct{}{}) == 0 {
+		return true
+	}
+	st.server.counters.logs.Add(1)
+	st.mu.Lock()
+	first := !st.quiet
+	st.quiet = true
+	st.mu.Unlock()
+	if first {
+		st.server.log.Warn("server: log messages to a client are dropped, there are too many", "limit", limit.PerSecond)
+	}
+	return false
 }

@@ -6,15 +6,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/tenonmcp/tenon/generated/mcp"
-	"github.com/tenonmcp/tenon/runtime/pipe"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/transporttest/every"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The tests that connect run over every transport.
+func TestMain(m *testing.M) { every.Main(m) }
 
 // peer is a client made of the bare session: what reaches it is what was on the wire.
 type peer struct {
@@ -41,7 +41,7 @@ func open(t *testing.T, a rpc.Acceptor, c clientSide) *peer {
 	if c.principal != "" {
 		ctx = rpc.WithPrincipal(ctx, rpc.Principal{ID: c.principal})
 	}
-	conn, err := pipe.To(a, pipe.Limits{}).Connect(ctx, session)
+	conn, err := every.Over(t, ctx, a).Connect(ctx, session)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return &peer{mcp.ServerStub{Caller: session}, session, conn, nil}

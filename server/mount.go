@@ -70,6 +70,7 @@ func (m mounting) report(err error) {
 // mount takes over the tools of a mounted server.
 func (f *toolFeature) mount(from *toolFeature, m mounting) error {
 	return from.list.mount(f.list, func(name string, t *tool) (string, *tool) {
+		m.parent.tasks.note(t)
 		renamed := *t
 		renamed.def.Name = m.name(KindTool, name)
 		return renamed.def.Name, &renamed

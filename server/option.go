@@ -26,15 +26,21 @@ type config struct {
 	timeouts      AskTimeouts
 	progress      ProgressLimit
 	filters       []Filter
+	authorize     []func(ctx context.Context, item Item) error
+	hideForbidden bool
 	resources     ResourceLimits
 	subscriptions bool
 	completions   CompletionLimit
+	tasks         taskConfig
 	interceptors  []rpc.Interceptor
 	outgoing      []rpc.Interceptor
 	rows          []rpc.Row
 	onInit        []func(ctx context.Context, params *mcp.InitializeParams)
 	onRoots       []func(ctx context.Context)
 	limits        rpc.Limits
+	bounds        Limits
+	rates         []RateLimit
+	pings         rpc.Pings
 	strict        bool
 	logger        *slog.Logger
 }

@@ -38,6 +38,7 @@ func (f *promptFeature) mount(from *promptFeature, m mounting) error {
 
 // prompt is a registered prompt. It is immutable.
 type prompt struct {
+	scoped
 	def      mcp.Prompt
 	get      PromptHandler
 	complete map[string]completer
@@ -71,9 +72,12 @@ func (h handler) ListPrompts(ctx context.Context, params *mcp.PaginatedParams) (
 
 // GetPrompt gives a prompt with its arguments filled in.
 func (h handler) GetPrompt(ctx context.Context, params *mcp.GetPromptParams) (*mcp.GetPromptResult, error) {
-	p, ok := h.prompts.list.get(ctx, params.Name)
+	p, ok, err := h.prompts.list.use(ctx, params.Name)
 	if !ok {
 		return nil, unknownName(ctx, h.prompts.list, params.Name)
+	}
+	if err != nil {
+		return nil, err
 	}
 	result, err := p.get(ctx, params)
 	if err != nil {

@@ -12,12 +12,14 @@ import (
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
-// PromptOption is an option of AddPrompt and AddRawPrompt: [Title], [Icons], [Meta], [Complete], [CompleteFrom].
+// PromptOption is an option of AddPrompt and AddRawPrompt: [Title], [Icons], [Meta], [Scopes], [Complete],
+// [CompleteFrom].
 type PromptOption interface{ applyPrompt(*promptConfig) }
 
 // promptConfig is a prompt while its options are applied.
 type promptConfig struct {
 	def      mcp.Prompt
+	scopes   []string
 	complete []CompleteOption
 }
 
@@ -165,6 +167,10 @@ func (s *Server) addPrompt(c *promptConfig, p *prompt) error {
 	}
 	if c.def.Name == "" {
 		return errors.New("the name is empty: clients ask by it")
+	}
+	var err error
+	if p.scoped, err = newScoped(c.scopes); err != nil {
+		return err
 	}
 	p.def = c.def
 	names := p.argumentNames()

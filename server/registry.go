@@ -37,6 +37,10 @@ type registry[T any] struct {
 	visible  func(ctx context.Context, item Item) bool // the server's filter
 	changed  func()                                    // called after a change, without the lock
 	pageSize int
+	bounds   *Limits
+
+	authorize     []func(ctx context.Context, item Item) error // the server's hooks
+	hideForbidden bool
 
 	mu      sync.RWMutex
 	byName  map[string]*entry[T]
@@ -50,8 +54,9 @@ type entry[T any] struct {
 	name   string
 	seq    uint64 // grows with each addition: what cursors point at
 	value  T
-	hidden func(ctx context.Context) bool // the filters of the servers it was mounted from; nil without any
-	origin any                            // the entry that it mirrors; nil if none
+	hidden func(ctx context.Context) bool  // the filters of the servers it was mounted from; nil without any
+	guard  func(ctx context.Context) error // their hooks, see Authorize; nil without any
+	origin any                             // the entry that it mirrors; nil if none
 }
 
 // mirror is a registry that follows another.
@@ -69,12 +74,21 @@ func newRegistry[T any](s *Server, kind ItemKind, change listChange, describe fu
 		visible:  s.visible,
 		changed:  func() { s.sessions.listChanged(change) },
 		pageSize: s.cfg.pageSize,
+		bounds:   &s.cfg.bounds,
 		byName:   map[string]*entry[T]{},
+
+		authorize:     s.cfg.authorize,
+		hideForbidden: s.cfg.hideForbidden,
 	}
 }
 
 // add puts a thing at the end; a name that is taken is an error.
-func (r *registry[T]) add(name string, v T) error { return r.addEntry(&entry[T]{name: name, value: v}) }
+func (r *registry[T]) add(name string, v T) error {
+	if err := r.bounds.checkItem(r.describe(v)); err != nil {
+		return err
+	}
+	return r.addEntry(&entry[T]{name: name, value: v})
+}
 
 // addEntry adds an entry here and in the mirrors, whose locks it takes under its own.
 func (r *registry[T]) addEntry(e *entry[T]) error {
@@ -160,14 +174,14 @@ func (r *registry[T]) shows(ctx context.Context, e *entry[T]) bool {
 	return r.visible == nil || r.visible(ctx, Item{Kind: r.kind, Name: e.name, Definition: r.describe(e.value)})
 }
 
-// names gives the names of what the client of ctx may know of, in order.
+// names gives the names of what the client of ctx sees in lists, in order.
 func (r *registry[T]) names(ctx context.Context) []string {
 	r.mu.RLock()
 	order := slices.Clone(r.order)
 	r.mu.RUnlock()
 	names := make([]string, 0, len(order))
 	for _, e := range order {
-		if r.shows(ctx, e) {
+		if r.lists(ctx, e) {
 			names = append(names, e.name)
 		}
 	}
@@ -190,7 +204,7 @@ func (r *registry[T]) page(ctx context.Context, cursor string) (values []T, next
 	}
 	start, _ := r.position(after + 1)
 	rest := r.order[start:]
-	more := r.visible == nil && len(rest) > r.pageSize+1
+	more := r.visible == nil && !r.hideForbidden && len(rest) > r.pageSize+1
 	if more {
 		rest = rest[:r.pageSize+1]
 	}
@@ -199,7 +213,7 @@ func (r *registry[T]) page(ctx context.Context, cursor string) (values []T, next
 	values = make([]T, 0, min(len(rest), r.pageSize))
 	last := uint64(0)
 	for _, e := range rest {
-		if !r.shows(ctx, e) {
+		if !r.lists(ctx, e) {
 			continue
 		}
 		if len(values) == r.pageSize {
@@ -243,7 +257,7 @@ func (r *registry[T]) mount(to *registry[T], rename func(name string, v T) (stri
 func (m *mirror[T]) copy(from *registry[T], e *entry[T]) *entry[T] {
 	name, v := m.rename(e.name, e.value)
 	m.names[e] = name
-	c := &entry[T]{name: name, value: v, origin: e}
+	c := &entry[T]{name: name, value: v, guard: from.guardOf(e), origin: e}
 	if from.visible != nil || e.hidden != nil {
 		c.hidden = func(ctx context.Context) bool { return !from.shows(ctx, e) }
 	}

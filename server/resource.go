@@ -105,13 +105,14 @@ func (f *resourceFeature) mount(from *resourceFeature, m mounting) error {
 
 // resource is a registered resource.
 type resource struct {
+	scoped
 	def   atomic.Pointer[mcp.Resource] // replaced as a whole when it changes
 	read  ResourceHandler
 	watch watcher
 }
 
-func newResource(def mcp.Resource, read ResourceHandler, watch watcher) *resource {
-	r := &resource{read: read, watch: watch}
+func newResource(def mcp.Resource, scopes scoped, read ResourceHandler, watch watcher) *resource {
+	r := &resource{scoped: scopes, read: read, watch: watch}
 	r.def.Store(&def)
 	return r
 }
@@ -178,11 +179,17 @@ func (f *resourceFeature) find(ctx context.Context, uri string) (ResourceHandler
 	if len(uri) > f.limits.URI {
 		return nil, nil, rpc.Errorf(mcp.CodeInvalidParams, "the URI has %d bytes: expected at most %d", len(uri), f.limits.URI)
 	}
-	if r, ok := f.list.get(ctx, uri); ok {
+	if r, ok, err := f.list.use(ctx, uri); ok {
+		if err != nil {
+			return nil, nil, err
+		}
 		return r.read, r.watch, nil
 	}
 	for _, e := range f.templates.candidates(func(t *resourceTemplate) bool { return t.mayMatch(uri) }) {
 		if read := e.value.open(uri); read != nil && f.templates.shows(ctx, e) {
+			if err := f.templates.allows(ctx, e); err != nil {
+				return nil, nil, err
+			}
 			return read, e.value.watch, nil
 		}
 	}

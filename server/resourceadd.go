@@ -95,8 +95,11 @@ func newResourceConfig(def mcp.Resource, opts []ResourceOption) *resourceConfig 
 
 func (s *Server) addResource(c *resourceConfig, h ResourceHandler) error {
 	err := c.def.Validate()
+	scopes, wrong := newScoped(c.scopes)
 	switch {
 	case err != nil:
+	case wrong != nil:
+		err = wrong
 	case h == nil:
 		err = errors.New("the handler is nil")
 	case c.def.Name == "":
@@ -104,7 +107,7 @@ func (s *Server) addResource(c *resourceConfig, h ResourceHandler) error {
 	case len(c.def.URI) > s.resources.limits.URI:
 		err = fmt.Errorf("the URI has %d bytes, of which clients may send %d (LimitResources)", len(c.def.URI), s.resources.limits.URI)
 	default:
-		err = s.resources.list.add(c.def.URI, newResource(c.def, h, c.watch))
+		err = s.resources.list.add(c.def.URI, newResource(c.def, scopes, h, c.watch))
 	}
 	if err != nil {
 		return mistake(KindResource, c.def.URI, err)

@@ -7,23 +7,25 @@ import (
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
-// ResourceOption is an option of AddResource, AddStaticResource and AddRawResource: [Title], [Icons], [Meta], [MIMEType],
-// [ResourceAnnotations], [OnSubscribe], [Size].
+// ResourceOption is an option of AddResource, AddStaticResource and AddRawResource: [Title], [Icons], [Meta], [Scopes],
+// [MIMEType], [ResourceAnnotations], [OnSubscribe], [Size].
 type ResourceOption interface{ applyResource(*resourceConfig) }
 
-// TemplateOption is an option of AddResourceTemplate and AddRawResourceTemplate: [Title], [Icons], [Meta], [MIMEType],
-// [ResourceAnnotations], [OnSubscribe], [Complete], [CompleteFrom].
+// TemplateOption is an option of AddResourceTemplate and AddRawResourceTemplate: [Title], [Icons], [Meta], [Scopes],
+// [MIMEType], [ResourceAnnotations], [OnSubscribe], [Complete], [CompleteFrom].
 type TemplateOption interface{ applyTemplate(*templateConfig) }
 
 // resourceConfig is a resource while its options are applied.
 type resourceConfig struct {
-	def   mcp.Resource
-	watch watcher
+	def    mcp.Resource
+	scopes []string
+	watch  watcher
 }
 
 // templateConfig is a resource template while its options are applied.
 type templateConfig struct {
 	def      mcp.ResourceTemplate
+	scopes   []string
 	watch    watcher
 	complete []CompleteOption
 }

@@ -150,7 +150,7 @@ func (s *subscriptions) end(st *sessionState) {
 	sub.pending = nil
 	s.mu.Unlock()
 	for _, stop := range stops {
-		stop()
+		guard(sub.session.Logger(), "what OnSubscribe returned", stop)
 	}
 }
 
@@ -220,14 +220,20 @@ func (h handler) Subscribe(ctx context.Context, params *mcp.SubscribeParams) (*m
 	if err != nil || added == nil || watch == nil {
 		return nil, err
 	}
+	subscribed := false
+	defer func() {
+		if !subscribed { // refused, or watch panicked
+			subs.remove(st, uri, added)
+		}
+	}()
 	stop, err := watch(ctx, uri)
 	if err != nil {
-		subs.remove(st, uri, added)
 		if errors.Is(err, ErrResourceNotFound) {
 			return nil, resourceNotFound(uri, err)
 		}
 		return nil, handlerError(err)
 	}
+	subscribed = true
 	if stop != nil {
 		subs.keep(st, uri, added, stop)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/transporttest/every"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -83,6 +84,7 @@ func (w watch) watch(ctx context.Context, uri string) (func(), error) {
 }
 
 func TestSubscriptionsEndHoweverTheSessionDoes(t *testing.T) {
+	every.Not(t, "a session outlives its connection", "streamhttp")
 	w := watch{make(chan string, 10)}
 	s := New("v", "1")
 	AddStaticResource(s, "a://1", "n", "", "", OnSubscribe(w.watch))
@@ -101,7 +103,7 @@ func TestSubscriptionsEndHoweverTheSessionDoes(t *testing.T) {
 		require.Equal(t, []string{"+a://1", "+t:1"}, []string{<-w.heard, <-w.heard}, name)
 		end(p)
 		require.ElementsMatch(t, []string{"-a://1", "-t:1"}, []string{<-w.heard, <-w.heard}, name)
-		require.NoError(t, p.conn.Close())
+		_ = p.conn.Close() // what it says of how the session ended is the transport's
 		require.Eventually(t, func() bool {
 			s.resources.subs.mu.Lock()
 			defer s.resources.subs.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 
 // resourceTemplate is a registered resource template. It is immutable.
 type resourceTemplate struct {
+	scoped
 	def     mcp.ResourceTemplate
 	pattern *uriPattern
 	// open gives what reads the resource at a URI; nil if it is none of the template's.
@@ -163,6 +164,10 @@ func (s *Server) addTemplate(c *templateConfig, t *resourceTemplate) error {
 		return errors.New("the name is empty: clients show it, and it is required")
 	}
 	if err := addCompleters(t.complete, c.complete, "variable", t.pattern.names()); err != nil {
+		return err
+	}
+	var err error
+	if t.scoped, err = newScoped(c.scopes); err != nil {
 		return err
 	}
 	t.def, t.watch = c.def, c.watch

@@ -35,10 +35,9 @@ func Sample(ctx context.Context, key string, params *mcp.CreateMessageParams) (*
 		return nil, fmt.Errorf("%s %q was not sent: %w", q.method, key, err)
 	}
 	q.wait, q.most = q.state.server.cfg.timeouts.Sampling, q.state.server.cfg.timeouts.SamplingMax
-	var result *mcp.CreateMessageResult
-	err := q.ask(ctx, func(ctx context.Context, session *rpc.Session) (err error) {
-		result, err = mcp.ClientStub{Caller: session}.CreateMessage(ctx, samplingFor(session.Version(), params))
-		return err
+	result := &mcp.CreateMessageResult{}
+	err := q.ask(ctx, func(ctx context.Context, session *rpc.Session) error {
+		return q.call(ctx, session, samplingFor(session.Version(), params), result)
 	})
 	if err != nil {
 		return nil, err

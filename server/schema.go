@@ -9,6 +9,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/tenonmcp/tenon/runtime/schemalimit"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -16,8 +17,12 @@ import (
 type schema struct {
 	doc      map[string]any // as the library reads it
 	compiled *jsonschema.Schema
-	fast     *fastNode // accepts most of what is valid, quickly; nil if the schema is beyond it
+	gauge    *schemalimit.Gauge // of what would take too long; nil if nothing can
+	fast     *fastNode          // accepts most of what is valid, quickly; nil if the schema is beyond it
 }
+
+// valuesOnly leaves the schema itself to what registers it, see Limits.Schema.
+var valuesOnly = schemalimit.Limits{Bytes: -1, Depth: -1, Nodes: -1, Pattern: -1}
 
 // schemaURL is where a schema stands for the library. Nothing is there: references never leave the document.
 const schemaURL = "tenon:///schema"
@@ -64,6 +69,9 @@ func compileSchema(raw wire.Raw, formats bool) (*schema, error) {
 	if s.compiled, err = c.Compile(schemaURL); err != nil {
 		return nil, compileError(err)
 	}
+	if s.gauge, err = schemalimit.Measure(raw, valuesOnly); err != nil {
+		return nil, err
+	}
 	s.fast = compileFast(s.doc, formats)
 	return s, nil
 }
@@ -103,6 +111,9 @@ func (s *schema) check(raw wire.Raw, what string) error {
 	}
 	if s.fast != nil && raw.Decode(s.fast) == nil {
 		return nil
+	}
+	if err := s.gauge.Check(raw); err != nil {
+		return &invalid{problems: []problem{{text: err.Error()}}}
 	}
 	v, err := parseTree(raw)
 	if err != nil {

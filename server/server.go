@@ -11,7 +11,8 @@ import (
 
 // Server is a catalogue of tools, resources and prompts, and the sessions of the clients that use it. It is an
 // rpc.Acceptor: transports serve it. Its methods, and the functions that register something with it, are safe for
-// concurrent use, before and while it serves. It needs no closing; transports close their sessions.
+// concurrent use, before and while it serves. It needs no closing, unless it runs tasks, see [Server.Shutdown]; transports
+// close their sessions.
 type Server struct {
 	cfg      config
 	log      *slog.Logger
@@ -21,11 +22,14 @@ type Server struct {
 	visible  func(ctx context.Context, item Item) bool // all filters; nil without any
 	sessions *sessions
 	mounted  []*Server // under the lock mounts
+	budget   *rpc.Budget
+	counters counters
 
 	tools       toolFeature
 	resources   resourceFeature
 	prompts     promptFeature
 	completions completeFeature
+	tasks       taskFeature
 }
 
 var _ rpc.Acceptor = (*Server)(nil)
@@ -45,7 +49,9 @@ func New(name, version string, opts ...Option) *Server {
 	c.visits = orLimit(c.visits, defaultOpenVisits)
 	c.timeouts = c.timeouts.withDefaults()
 	c.progress = c.progress.withDefaults()
+	c.bounds = c.bounds.withDefaults()
 	s := &Server{cfg: c, log: c.logger, sessions: newSessions(c.listDelay)}
+	s.budget = rpc.NewBudget(c.bounds.InFlight, c.bounds.InFlightBytes)
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -71,8 +77,13 @@ func New(name, version string, opts ...Option) *Server {
 			s.gates[row.Method] = row.Capability
 		}
 	}
-	incoming := append([]rpc.Interceptor{s.gate}, c.interceptors...)
-	s.dispatch = rpc.NewDispatch(table, handler{s}, incoming...)
+	s.tasks.init(s, table)
+	incoming := []rpc.Interceptor{s.gate}
+	if limited := s.limitRates(c.rates); limited != nil {
+		incoming = append(incoming, limited)
+	}
+	incoming = append(incoming, c.interceptors...)
+	s.dispatch = rpc.NewDispatch(table, handler{s}, append(incoming, s.tasks.receiver.Intercept)...)
 	s.outgoing = append([]rpc.Interceptor{s.checkOutgoing}, c.outgoing...)
 	return s
 }
@@ -101,15 +112,18 @@ func (s *Server) Versions() []string { return slices.Clone(versions) }
 
 // NewSession makes a session for a transport.
 func (s *Server) NewSession(ctx context.Context, link rpc.Link) (*rpc.Session, error) {
-	st := &sessionState{server: s, stateless: link.Stateless}
-	if st.stateless {
-		st.declared.Store(s.capabilities(true))
+	s.tasks.start(s)
+	number, err := s.reserve(link.Stateless)
+	if err != nil {
+		return nil, err
 	}
+	st := &sessionState{server: s, stateless: link.Stateless, number: number}
 	cfg := rpc.Config{
 		State:    st,
 		Dispatch: s.dispatch,
 		Outgoing: s.outgoing,
 		Limits:   s.cfg.limits,
+		Budget:   s.budget,
 		Strict:   s.cfg.strict,
 		Logger:   s.cfg.logger,
 	}
@@ -118,6 +132,9 @@ func (s *Server) NewSession(ctx context.Context, link rpc.Link) (*rpc.Session, e
 	}
 	st.session = rpc.NewSession(cfg)
 	st.session.Attach(link)
+	if st.stateless {
+		st.declared.Store(s.capabilities(st))
+	}
 	s.sessions.open(st)
 	return st.session, nil
 }

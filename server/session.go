@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/tenonmcp/tenon/generated/mcp"
+	"github.com/tenonmcp/tenon/runtime/ratelimit"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/tasks"
 )
 
 // sessionState is what the server keeps for a session. It goes when the session does.
@@ -16,6 +18,12 @@ type sessionState struct {
 	server    *Server
 	session   *rpc.Session
 	stateless bool
+	number    int64 // no other session's
+
+	// Of the session that a task runs in: the task's id, and the state of the session that made it, nil if that was in
+	// another process. What belongs to the client is kept there.
+	task   string
+	origin *sessionState
 
 	// declared is what initialize answered with; in stateless mode what it would answer with.
 	declared atomic.Pointer[mcp.ServerCapabilities]
@@ -25,11 +33,17 @@ type sessionState struct {
 	handshake atomic.Pointer[time.Timer]
 
 	mu      sync.Mutex
-	visits  map[string]struct{} // ids of URL elicitations that are not complete; nil is empty
-	pending listChange          // list_changed notifications not yet sent
-	sending bool                // a goroutine sends them
-	ends    []func()            // see onEnd
+	visits  map[string]string // URL elicitations that are not complete, and the task of each, or ""; nil is empty
+	pending listChange        // list_changed notifications not yet sent
+	sending bool              // a goroutine sends them
+	ends    []func()          // see onEnd
 	ended   bool
+	asking  map[string]int               // questions that wait, by method; nil is empty
+	logs    *ratelimit.Buckets[struct{}] // made by the first message, where there is a limit
+	quiet   bool                         // that messages are dropped was logged
+
+	remotes   tasks.Remotes // tasks of the client, which are asked for
+	taskOwner string        // see ownTasks; "" before it is asked for
 }
 
 // onEnd calls f when the session ends, at once if it has. f must not block.
@@ -58,6 +72,14 @@ func (st *sessionState) end() {
 	}
 }
 
+// root is the state of the client's own session.
+func (st *sessionState) root() *sessionState {
+	if st.origin != nil {
+		return st.origin
+	}
+	return st
+}
+
 // client gives what the client said of itself, nil if it never initialized (as in stateless mode).
 func (st *sessionState) client() *mcp.InitializeParams {
 	p, _ := st.session.Peer().(*mcp.InitializeParams)
@@ -73,9 +95,8 @@ type sessions struct {
 	delay time.Duration
 }
 
-// open takes in a session that was just made.
+// open takes in a session that was just made, and counted.
 func (ss *sessions) open(st *sessionState) {
-	ss.count.Add(1)
 	ss.live.Store(st, nil)
 	context.AfterFunc(st.session.Context(), func() {
 		ss.count.Add(-1)

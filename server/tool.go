@@ -33,7 +33,10 @@ func (f *toolFeature) declare(c *mcp.ServerCapabilities) {
 
 // tool is a registered tool. It is immutable.
 type tool struct {
-	def mcp.Tool
+	scoped
+	def       mcp.Tool
+	resumable bool
+	immediate string
 	// call runs the tool with arguments that nobody has looked at.
 	call ToolHandler
 }
@@ -56,9 +59,12 @@ func (h handler) ListTools(ctx context.Context, params *mcp.PaginatedParams) (*m
 
 // CallTool runs a tool.
 func (h handler) CallTool(ctx context.Context, params *mcp.CallToolParams) (*mcp.CallToolResult, error) {
-	t, ok := h.tools.list.get(ctx, params.Name)
+	t, ok, err := h.tools.list.use(ctx, params.Name)
 	if !ok {
 		return nil, unknownName(ctx, h.tools.list, params.Name)
+	}
+	if err != nil {
+		return nil, err
 	}
 	result, err := t.call(ctx, params)
 	if err != nil {

@@ -43,6 +43,7 @@ func TryAddTool[In, Out any](s *Server, name, description string, h func(ctx con
 	if err == nil {
 		var t *tool
 		if t, err = newTypedTool(c, h); err == nil {
+			s.tasks.note(t)
 			err = s.tools.list.add(name, t)
 		}
 	}
@@ -68,9 +69,14 @@ func TryAddRawTool(s *Server, def mcp.Tool, h ToolHandler, opts ...ToolOption) e
 	if c.def.InputSchema.IsZero() {
 		c.def.InputSchema = wire.MustRaw(`{"type":"object"}`)
 	}
-	t, err := newRawTool(c, h)
+	var t *tool
+	err := s.cfg.bounds.checkSchemas(&c.def) // before it is compiled: it may be somebody else's
+	if err == nil {
+		t, err = newRawTool(c, h)
+	}
 	if err == nil {
 		s.warnName(KindTool, def.Name)
+		s.tasks.note(t)
 		err = s.tools.list.add(def.Name, t)
 	}
 	if err != nil {
@@ -109,7 +115,11 @@ func newRawTool(c toolConfig, h ToolHandler) (*tool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tool{c.def, func(ctx context.Context, params *mcp.CallToolParams) (*mcp.CallToolResult, error) {
+	scopes, err := newScoped(c.scopes)
+	if err != nil {
+		return nil, err
+	}
+	return &tool{def: c.def, scoped: scopes, resumable: c.resumable, immediate: c.immediate, call: func(ctx context.Context, params *mcp.CallToolParams) (*mcp.CallToolResult, error) {
 		if wrong := s.arguments(&c, params); wrong != nil {
 			return wrong, nil
 		}
@@ -195,8 +205,12 @@ func newTypedTool[In, Out any](c toolConfig, h func(context.Context, In) (Out, e
 	if err != nil {
 		return nil, err
 	}
+	scopes, err := newScoped(c.scopes)
+	if err != nil {
+		return nil, err
+	}
 	lenient := !givenIn && s.in != nil
-	return &tool{c.def, func(ctx context.Context, params *mcp.CallToolParams) (*mcp.CallToolResult, error) {
+	return &tool{def: c.def, scoped: scopes, resumable: c.resumable, immediate: c.immediate, call: func(ctx context.Context, params *mcp.CallToolParams) (*mcp.CallToolResult, error) {
 		if wrong := s.arguments(&c, params); wrong != nil {
 			if !lenient || !s.dropNulls(params) {
 				return wrong, nil

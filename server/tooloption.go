@@ -5,13 +5,17 @@ import (
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
-// ToolOption is an option of AddTool and AddRawTool: [Title], [Icons], [Meta], [Annotate], [TaskSupport], [Coerce],
+// ToolOption is an option of AddTool and AddRawTool: [Title], [Icons], [Meta], [Scopes], [Annotate], [TaskOptional], [TaskRequired],
+// [TaskSupport], [Resumable], [ModelImmediateResponse], [Coerce],
 // [InputSchema], [OutputSchema], [WithoutValidation].
 type ToolOption interface{ applyTool(*toolConfig) }
 
 // toolConfig is a tool while its options are applied.
 type toolConfig struct {
 	def          mcp.Tool
+	scopes       []string
+	resumable    bool
+	immediate    string
 	coerce       bool
 	noValidation bool
 }

@@ -67,6 +67,7 @@ func (h *Server) carry(w http.ResponseWriter, r *http.Request, s *session) error
 	if err := h.write(w, out, last, []byte("event: endpoint\ndata: "+h.endpointFor(r, s.id)+"\n\n")); err != nil {
 		return err
 	}
+	defer func() { _ = out.SetWriteDeadline(time.Now().Add(h.limits.WriteTime)) }() // for the end of the answer
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

@@ -93,12 +93,13 @@ func TestIdleSessionsEnd(t *testing.T) {
 			continue
 		}
 		began := time.Now()
-		comments := 0
-		for e.next() == ":" {
+		comments, last := 0, ""
+		for last = e.next(); last == ":"; last = e.next() {
 			comments++
 		}
 		require.Equal(t, 30*time.Minute, time.Since(began))
 		require.Equal(t, 59, comments)
+		require.Empty(t, last, "the stream has ended as it should")
 		synctest.Wait()
 		require.EqualValues(t, 1, w.h.Stats().Idle)
 	})

@@ -219,7 +219,7 @@ func TestTimeToOpenASession(t *testing.T) {
 			if opened {
 				l.SetPeer("2025-11-25", nil)
 			}
-			time.Sleep(2)
+			time.Sleep(2 * time.Nanosecond)
 			synctest.Wait()
 			if opened {
 				require.NoError(t, l.Err())

@@ -23,6 +23,9 @@ type Limits struct {
 	// Pattern is how many bytes a regular expression may have; default 4,096. Expressions are RE2 (package regexp), which
 	// takes time linear in the text.
 	Pattern int
+	// Visits is how often schemas may be applied to the parts of one value, where the schema refers to what it is part of:
+	// such a schema, with alternatives, may take time exponential in the depth of the value; default 1,000,000.
+	Visits int
 }
 
 const (
@@ -30,6 +33,7 @@ const (
 	defaultDepth   = 128
 	defaultNodes   = 100_000
 	defaultPattern = 4096
+	defaultVisits  = 1_000_000
 )
 
 // WithDefaults gives l with the defaults in place of zero fields, and very large values in place of negative ones.
@@ -37,7 +41,7 @@ func (l Limits) WithDefaults() Limits {
 	for _, f := range []struct {
 		field    *int
 		standard int
-	}{{&l.Bytes, defaultBytes}, {&l.Depth, defaultDepth}, {&l.Nodes, defaultNodes}, {&l.Pattern, defaultPattern}} {
+	}{{&l.Bytes, defaultBytes}, {&l.Depth, defaultDepth}, {&l.Nodes, defaultNodes}, {&l.Pattern, defaultPattern}, {&l.Visits, defaultVisits}} {
 		switch {
 		case *f.field == 0:
 			*f.field = f.standard
@@ -50,11 +54,25 @@ func (l Limits) WithDefaults() Limits {
 
 // Check reports what of a schema is over the limits.
 func Check(raw wire.Raw, l Limits) error {
-	l = l.WithDefaults()
+	_, err := Measure(raw, l)
+	return err
+}
+
+// Measure is Check that gives what is needed to measure values too; nil if no value can take long, because the schema does
+// not refer to what it is part of.
+func Measure(raw wire.Raw, l Limits) (*Gauge, error) {
+	c := &checker{limits: l.WithDefaults(), named: map[string]*node{}}
+	if err := c.check(raw); err != nil || !c.recursive {
+		return nil, err
+	}
+	return &Gauge{c}, nil
+}
+
+func (c *checker) check(raw wire.Raw) error {
+	l := c.limits
 	if n := len(raw.Bytes()); n > l.Bytes {
 		return fmt.Errorf("the schema has %d bytes, the limit is %d", n, l.Bytes)
 	}
-	c := &checker{limits: l, named: map[string]*node{}}
 	if err := wire.DecodeOptions(raw.Bytes(), c, wire.Options{MaxDepth: max(l.Depth, 512) + 1}); err != nil && c.err == nil {
 		return err
 	}
@@ -81,6 +99,8 @@ type checker struct {
 	bases  []*node          // that have an $id
 	named  map[string]*node // by $id, and by # and anchor
 	err    error
+
+	recursive bool
 }
 
 // DecodeJSON reads the schema.
@@ -154,6 +174,7 @@ func (c *checker) pattern(p string) {
 func (c *checker) size(n *node) int {
 	switch {
 	case n.size < 0:
+		c.recursive = true
 		return 1 // it is part of itself
 	case n.size > 0:
 		return n.size
@@ -182,6 +203,15 @@ func (c *checker) follow(ref string) int {
 	if _, rest, ok := strings.Cut(ref, "://"); ok && strings.HasPrefix(rest, metaschema) {
 		return 1000
 	}
+	most := 1 // if there is no such place, which is for the compiler to say
+	for _, n := range c.targets(ref) {
+		most = max(most, c.size(n))
+	}
+	return most
+}
+
+// targets gives what a reference may mean.
+func (c *checker) targets(ref string) (all []*node) {
 	doc, fragment, _ := strings.Cut(ref, "#")
 	bases := append([]*node{c.root}, c.bases...)
 	if doc != "" {
@@ -191,23 +221,19 @@ func (c *checker) follow(ref string) int {
 	}
 	if fragment != "" && fragment[0] != '/' {
 		if n := c.named["#"+fragment]; n != nil {
-			return c.size(n)
+			return []*node{n}
 		}
 		bases = nil
 	}
-	most := 0
 	for _, base := range bases {
 		if n := lookup(base, fragment); n != nil {
-			most = max(most, c.size(n))
+			all = append(all, n)
 		}
 	}
-	switch {
-	case most > 0:
-		return most
-	case len(c.bases) > 0:
-		return c.size(c.root) // relative to one of them in a way that is beyond us
+	if len(all) == 0 && len(c.bases) > 0 {
+		all = []*node{c.root} // relative to one of them in a way that is beyond us
 	}
-	return 1 // there is no such place, which is for the compiler to say
+	return all
 }
 
 // lookup follows a JSON pointer.

@@ -44,7 +44,9 @@ func (h *Server) readBody(w http.ResponseWriter, r *http.Request) (body []byte, 
 		case len(buf) > most:
 			return nil, held, fmt.Errorf("%w: the body has more than %d bytes", rpc.ErrTooLarge, most)
 		case err == io.EOF:
-			_ = in.SetReadDeadline(time.Time{}) // what is read next is the end of the connection, or another request
+			if h.limits.ReadTime <= 2*h.limits.QuietTime { // else it is put off when the answer takes long, or by net/http
+				_ = in.SetReadDeadline(time.Time{})
+			}
 			return buf, held, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, held, fmt.Errorf("%w, %v", errSlowBody, h.limits.ReadTime)

@@ -438,3 +438,17 @@ func TestHeaderOfAnAnswer(t *testing.T) {
 		web.Close()
 	}
 }
+
+// The time to read is over once the body is there, however little that time is.
+func TestACallMayTakeLongerThanItsBody(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.app.handle = func(ctx context.Context, m *rpc.Message) (wire.Appender, error) {
+			time.Sleep(150 * time.Millisecond)
+			return nil, nil
+		}
+		s := w.open(newest)
+		status, text := w.post(s, strings.NewReader(call(1, "x/slow", `{}`)))
+		require.Equal(t, http.StatusOK, status, text)
+		require.Equal(t, result(1, `{}`), text)
+	}, streamhttp.WithLimits(streamhttp.Limits{ReadTime: 100 * time.Millisecond}))
+}

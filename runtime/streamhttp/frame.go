@@ -48,16 +48,21 @@ func appendEvents(b []byte, stream uint64, events []Event) []byte {
 // keepAlive is a comment, which no client sees as an event.
 var keepAlive = []byte(":\n\n")
 
-// buffers are for bodies and answers.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
+// buffers are for bodies and answers, and largeBuffers for the answers of sessions whose last one was large.
+var buffers, largeBuffers = sync.Pool{New: newBuffer}, sync.Pool{New: newBuffer}
+
+func newBuffer() any { return new([]byte) }
 
 const (
 	startBuffer = 2 << 10
-	keptBuffer  = 64 << 10 // larger ones are not kept
+	keptBuffer  = 64 << 10 // larger ones are not kept for small messages
+	largeBuffer = 4 << 20  // larger ones are not kept at all
 )
 
-func takeBuffer() []byte {
-	p := buffers.Get().(*[]byte)
+func takeBuffer() []byte { return takeFrom(&buffers) }
+
+func takeFrom(pool *sync.Pool) []byte {
+	p := pool.Get().(*[]byte)
 	b := *p
 	*p = nil
 	headers.Put(p)
@@ -68,12 +73,16 @@ func takeBuffer() []byte {
 }
 
 func giveBuffer(b []byte) {
-	if cap(b) == 0 || cap(b) > keptBuffer {
+	pool := &buffers
+	switch n := cap(b); {
+	case n == 0 || n > largeBuffer:
 		return
+	case n > keptBuffer:
+		pool = &largeBuffers
 	}
 	p := headers.Get().(*[]byte)
 	*p = b
-	buffers.Put(p)
+	pool.Put(p)
 }
 
 // headers are the slice headers that buffers are pooled by, so that giving one back costs nothing.

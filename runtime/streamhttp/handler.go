@@ -61,6 +61,9 @@ func Handler(a rpc.Acceptor, opts ...Option) *Server {
 	if h.log == nil {
 		h.log = slog.Default()
 	}
+	if _, ours := h.store.(*MemoryStore); !ours {
+		h.store = guardedStore{h.store, h.log}
+	}
 	h.reading = rpc.NewMemory(int64(h.limits.ReadBytes))
 	if h.limits.Opens.On() {
 		h.opens = ratelimit.New[string](h.limits.Opens, 1)

@@ -29,6 +29,7 @@ type session struct {
 	active   atomic.Int32 // requests being served and requests in flight; the session is not idle then
 	used     atomic.Int64 // when it was last active, in nanoseconds since h.began
 	followed atomic.Bool  // something came after initialize
+	large    atomic.Bool  // the last answer was
 
 	mu      sync.Mutex
 	last    uint64             // number of the newest stream

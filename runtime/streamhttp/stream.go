@@ -140,6 +140,9 @@ func (st *stream) respond(ctx context.Context, m *rpc.Message) error {
 	}
 	start := len(buf)
 	buf = m.AppendJSON(buf)
+	if st.s != nil && st.s.large.Load() != (len(buf) > keptBuffer) {
+		st.s.large.Store(len(buf) > keptBuffer)
+	}
 	if err := st.h.fits(len(buf) - start); err != nil {
 		return err
 	}
@@ -319,7 +322,11 @@ func (st *stream) Listening() bool {
 // buffer gives what is to be appended to, from the pool if there is nothing yet. Under mu.
 func (st *stream) buffer() []byte {
 	if st.buf == nil {
-		st.buf = takeBuffer()
+		pool := &buffers
+		if st.s != nil && st.s.large.Load() {
+			pool = &largeBuffers
+		}
+		st.buf = takeFrom(pool)
 	}
 	return st.buf
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -109,11 +108,6 @@ func (s *side) stop(t require.TestingT) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	require.NoError(t, s.Shutdown(ctx))
-}
-
-func stopAfter(t *testing.T, s *side) *side {
-	t.Cleanup(func() { s.stop(t) })
-	return s
 }
 
 func callParams(name string) *mcp.CallToolParams {

@@ -284,7 +284,7 @@ func (t *live) stop() {
 	}
 	if t.pending == nil {
 		e := &rpc.Error{Code: mcp.CodeInternalError, Message: "the task was interrupted: the server was shut down"}
-		t.pending = &verdict{status: mcp.TaskStatusFailed, message: e.Message, err: e}
+		t.pending = &verdict{status: mcp.TaskStatusFailed, message: e.Message, err: e, cause: ErrShutdown}
 	}
 	t.settle(context.Background())
 	if !t.final {

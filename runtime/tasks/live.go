@@ -42,6 +42,7 @@ type verdict struct {
 	message string
 	result  wire.Raw
 	err     *rpc.Error
+	cause   error // why the handler's ctx ends; nil if it has returned
 }
 
 func (t *live) lock() { t.mu.Lock() }
@@ -157,17 +158,16 @@ func (t *live) settle(ctx context.Context) {
 	switch {
 	case err == nil:
 		t.ended()
-		t.end(nil)
+		t.end(v.cause)
 	case errors.Is(err, ErrFull):
 		large := rpc.Errorf(mcp.CodeInternalError, "the result cannot be kept: %w", err)
 		if v.err != nil && v.err.Code == large.Code && v.result.IsZero() && v.err.Data.IsZero() {
 			t.failed("end", err)
 			return
 		}
-		t.pending = &verdict{mcp.TaskStatusFailed, large.Message, wire.Raw{}, large}
+		t.pending = &verdict{status: mcp.TaskStatusFailed, message: large.Message, err: large, cause: v.cause}
 		t.settle(ctx)
 	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
-		t.r.add(func(s *Stats) { s.Superseded++ })
 		t.lose()
 	default:
 		t.failed("end", err)
@@ -217,9 +217,13 @@ func (t *live) cancel(ctx context.Context) (*Record, error) {
 
 // lose gives up a task that somebody else ended, removed or took over. Under the lock.
 func (t *live) lose() {
-	if !t.final {
-		t.end(errLost)
+	if t.final {
+		return
 	}
+	if t.pending != nil {
+		t.r.add(func(s *Stats) { s.Superseded++ })
+	}
+	t.end(errLost)
 }
 
 var (

@@ -230,6 +230,8 @@ func TestRemotesKeepsTheNewest(t *testing.T) {
 	rs.Note(completed(1))
 	require.False(t, all[0].Terminal(), "it is polled only")
 	require.True(t, all[1].Terminal())
+	rs.Note(&mcp.TaskStatusParams{TaskID: "1", Status: mcp.TaskStatusWorking})
+	require.Equal(t, mcp.TaskStatusCompleted, all[1].Known().Status, "what is final stays so, whatever comes late")
 	rs.Remove(all[2])
 	rs.Note(completed(2))
 	require.False(t, all[2].Terminal())

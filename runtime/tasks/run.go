@@ -72,7 +72,7 @@ func (t *live) launch(ctx context.Context) {
 	if err != nil {
 		t.r.log.ErrorContext(ctx, "tasks: a request could not be started", t.r.about(run.Record, "error", err)...)
 		e := rpc.Errorf(mcp.CodeInternalError, "internal error: the request could not be started").Wrap(err)
-		t.finish(verdict{mcp.TaskStatusFailed, e.Message, wire.Raw{}, e})
+		t.finish(verdict{status: mcp.TaskStatusFailed, message: e.Message, err: e})
 	}
 }
 

@@ -15,21 +15,40 @@ import (
 // refused with an error that says so, and the session goes on. open gives a transport to a server, as for [Run], with a
 // limit for each end, the default if it is 0 and none if it is negative.
 func RunSizes(t *testing.T, open func(t *testing.T, client, server int) rpc.Transport) {
+	runSizes(t, open, goesOn)
+}
+
+// RunSizesThatEnd is RunSizes for transports on which a message that is too large ends the session of who receives it.
+func RunSizesThatEnd(t *testing.T, open func(t *testing.T, client, server int) rpc.Transport) {
+	runSizes(t, open, func(t *testing.T, p *peer) {
+		t.Helper()
+		select {
+		case <-p.Done():
+		case <-bounded(t).Done():
+			require.FailNow(t, "the session did not end")
+		}
+	})
+}
+
+func runSizes(t *testing.T, open func(t *testing.T, client, server int) rpc.Transport, received func(*testing.T, *peer)) {
 	for _, test := range []struct {
 		name           string
 		client, server int
 		most           int
 		run            func(t *testing.T, p *peer, most int)
+		then           func(*testing.T, *peer)
 	}{
-		{"what the client sends, and the server refuses", -1, 0, largest, requestOf},
-		{"what the server sends, and the client refuses", 0, -1, largest, resultOf},
-		{"what the client refuses to send", 10_000, -1, 10_000, requestOf},
-		{"what the server refuses to send", -1, 10_000, 10_000, resultOf},
+		{"what the client sends, and the server refuses", -1, 0, largest, requestOf, received},
+		{"what the server sends, and the client refuses", 0, -1, largest, resultOf, received},
+		{"what the client refuses to send", 10_000, -1, 10_000, requestOf, goesOn},
+		{"what the server refuses to send", -1, 10_000, 10_000, resultOf, goesOn},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
 			t.Cleanup(func() { goleak.VerifyNone(t, before) })
-			test.run(t, connect(t, open(t, test.client, test.server)), test.most)
+			p := connect(t, open(t, test.client, test.server))
+			test.run(t, p, test.most)
+			test.then(t, p)
 		})
 	}
 }
@@ -53,10 +72,15 @@ func requestOf(t *testing.T, p *peer, most int) {
 			require.NoError(t, err)
 			require.EqualValues(t, len(params.Bytes()), number(raw, "n"))
 		} else {
-			require.ErrorContains(t, err, "too large")
+			requireTooLarge(t, err)
 		}
 	}
-	goesOn(t, p)
+}
+
+func requireTooLarge(t *testing.T, err error) {
+	t.Helper()
+	require.Error(t, err)
+	require.Regexp(t, "too large|larger than [0-9]+ bytes|code 1009", err.Error())
 }
 
 // resultOf has the server answer with exactly as many bytes as may be, and with one more.
@@ -65,8 +89,7 @@ func resultOf(t *testing.T, p *peer, most int) {
 	require.NoError(t, p.Call(bounded(t), methodSized, numbers{"n": int64(most)}.raw(), &raw))
 	require.Greater(t, len(raw.Bytes()), most-100)
 	err := p.Call(bounded(t), methodSized, numbers{"n": int64(most + 1)}.raw(), &raw)
-	require.ErrorContains(t, err, "too large")
-	goesOn(t, p)
+	requireTooLarge(t, err)
 }
 
 func goesOn(t *testing.T, p *peer) {

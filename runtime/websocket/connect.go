@@ -117,7 +117,7 @@ func (e *Endpoint) Connect(ctx context.Context, s *rpc.Session) (rpc.Conn, error
 		base = httpclient.New()
 		c.owned = base
 	}
-	p := &peer{session: s, limits: e.limits.Wire, lost: lost}
+	p := &peer{session: s, limits: e.limits.Wire, lost: lost, began: time.Now()}
 	p.out = newWriter(p.limits)
 	remote, err := e.dial(ctx, base, p)
 	if err != nil {

@@ -162,7 +162,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, full)
 		return
 	}
-	p := &peer{limits: s.limits.Wire, openTime: s.limits.OpenTime, idleTime: s.limits.IdleTime, memory: s.memory}
+	p := &peer{limits: s.limits.Wire, openTime: s.limits.OpenTime, idleTime: s.limits.IdleTime, memory: s.memory, began: time.Now()}
 	p.out = newWriter(p.limits)
 	if !s.add(p) {
 		leave()

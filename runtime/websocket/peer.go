@@ -74,7 +74,6 @@ func (e closedError) Error() string {
 // run carries the session until the connection or the session ends, and then ends the other. Of ctx the values reach the
 // handlers.
 func (p *peer) run(ctx context.Context) {
-	p.began = time.Now()
 	p.ended = make(chan struct{})
 	p.ws.SetReadLimit(int64(p.limits.Message))
 	p.out.start(p.ws, p.cable, p.session.Close)

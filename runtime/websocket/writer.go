@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -119,6 +120,8 @@ func (w *writer) run() {
 	defer close(w.done)
 	var batch []*[]byte
 	for range w.ready {
+		// Handlers that are about to send get their turn first, so that their messages go out together.
+		runtime.Gosched()
 		for {
 			w.mu.Lock()
 			batch, w.queue = w.queue, batch[:0]
