@@ -14,6 +14,9 @@ COUNT ?= 1
 RUNS ?= 1
 # Flags for the harness that `make bench-peers` runs, such as: PEERS='-inflight 32 -rounds 9'
 PEERS ?=
+# Flags for `make chaos` and `make soak`, such as: SOAK='-sessions 1000 -time 10s'
+CHAOS ?=
+SOAK ?=
 
 # The linters are pinned in a module of their own; users of the SDK do not inherit them.
 TOOL := tool -modfile=$(CURDIR)/tools/lint/go.mod
@@ -77,6 +80,14 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s), one after the other, up to th
 		echo "fuzzing $$package $$target"; \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
 	done
+
+.PHONY: chaos
+chaos: ## Let 200 clients talk to a server over connections that fail in every way, for a minute, and check what came of it
+	go run ./tools/chaos $(CHAOS)
+
+.PHONY: soak
+soak: ## Hold 15,000 sessions with open streams on one server process, and call on 5% of them each second, for a minute
+	go run ./tools/soak $(SOAK)
 
 .PHONY: bench
 bench: ## Run the benchmarks of generated/mcp and runtime; BENCH picks some, COUNT repeats them

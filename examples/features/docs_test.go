@@ -52,13 +52,31 @@ func TestTheNamesOnThePage(t *testing.T) {
 	names := map[string]map[string]bool{}
 	for pkg, folder := range map[string]string{
 		"mcp": "generated/mcp", "server": "server", "client": "client", "streamhttp": "runtime/streamhttp", "stdio": "runtime/stdio",
+		"legacysse": "runtime/legacysse", "dial": "client/dial",
 	} {
 		names[pkg] = declared(t, filepath.Join("../..", folder), func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") })
 	}
-	found := regexp.MustCompile("`(mcp|server|client|streamhttp|stdio)\\.([A-Z][A-Za-z.]*)`").FindAllStringSubmatch(string(text), -1)
+	found := regexp.MustCompile("`(mcp|server|client|streamhttp|stdio|legacysse|dial)\\.([A-Z][A-Za-z.]*)`").FindAllStringSubmatch(string(text), -1)
 	require.Greater(t, len(found), 48)
 	for _, m := range found {
 		require.True(t, names[m[1]][m[2]], "%s.%s", m[1], m[2])
+	}
+}
+
+// TestTheNamesOnThePageOfTransports: what docs/transports.md uses of a transport is in its package, and what it links to is
+// there.
+func TestTheNamesOnThePageOfTransports(t *testing.T) {
+	text, err := os.ReadFile("../../docs/transports.md")
+	require.NoError(t, err)
+	found := regexp.MustCompile(`\b(pipe|stdio|tcp|websocket|streamhttp|legacysse)\.([A-Z]\w*)`).FindAllStringSubmatch(string(text), -1)
+	require.Greater(t, len(found), 20)
+	for _, m := range found {
+		names := declared(t, filepath.Join("../../runtime", m[1]), func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") })
+		require.True(t, names[m[2]], "%s.%s", m[1], m[2])
+	}
+	for _, m := range regexp.MustCompile(`\]\(\.\./([^)]+)\)`).FindAllStringSubmatch(string(text), -1) {
+		_, err := os.Stat(filepath.Join("../..", m[1]))
+		require.NoError(t, err)
 	}
 }
 

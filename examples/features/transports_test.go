@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 
 	"github.com/tenonmcp/tenon/client"
+	"github.com/tenonmcp/tenon/client/dial"
+	"github.com/tenonmcp/tenon/runtime/legacysse"
 	"github.com/tenonmcp/tenon/runtime/stdio"
 	"github.com/tenonmcp/tenon/runtime/streamhttp"
 	"github.com/tenonmcp/tenon/server"
@@ -91,5 +93,52 @@ func Example_stdioClient() {
 	check(err)
 	fmt.Println(hi)
 	finish(c)
+	// Output: hello, Ada
+}
+
+// Servers for clients of both ages keep both transports, on one mux.
+func Example_legacySSEServer() {
+	ctx := context.Background()
+	s := server.New("greeter", "1.0.0")
+	server.AddTool(s, "greet", "Says hi.", greet)
+
+	now, older := streamhttp.Handler(s), legacysse.Handler(s)
+	mux := http.NewServeMux()
+	mux.Handle("/mcp", now)
+	mux.Handle("/sse", older)
+	web := httptest.NewServer(mux)
+	defer web.Close()
+
+	for _, path := range []string{"/mcp", "/sse"} {
+		c, err := dial.URL(ctx, client.Info("example", "1.0.0"), web.URL+path)
+		check(err)
+		hi, err := client.CallTool[string](ctx, c, "greet", greeting{"Ada"})
+		check(err)
+		fmt.Println(hi, "over", c.Session().Link().Transport)
+		finish(c)
+	}
+	check(now.Shutdown(ctx))
+	check(older.Shutdown(ctx))
+	// Output:
+	// hello, Ada over streamhttp
+	// hello, Ada over legacysse
+}
+
+// A client that knows the server to be old says so; dial.URL finds out.
+func Example_legacySSEClient() {
+	ctx := context.Background()
+	s := server.New("greeter", "1.0.0")
+	server.AddTool(s, "greet", "Says hi.", greet)
+	handler := legacysse.Handler(s)
+	web := httptest.NewServer(handler)
+	defer web.Close()
+
+	c, err := client.Dial(ctx, client.Info("example", "1.0.0"), legacysse.Connect(web.URL, legacysse.WithHeader("X-Tenant", "example")))
+	check(err)
+	hi, err := client.CallTool[string](ctx, c, "greet", greeting{"Ada"})
+	check(err)
+	fmt.Println(hi)
+	finish(c)
+	check(handler.Shutdown(ctx))
 	// Output: hello, Ada
 }

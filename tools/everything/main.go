@@ -2,7 +2,10 @@
 // aside. It is what the official conformance suite tests, and a server to try a client on.
 //
 //	everything               on standard input and output
-//	everything -http ADDR    on Streamable HTTP, at the path /mcp of ADDR, such as 127.0.0.1:8080
+//	everything -http ADDR    on Streamable HTTP, at the path /mcp of ADDR, such as 127.0.0.1:8080; with -sse also on
+//	                         HTTP+SSE of protocol version 2024-11-05, at the path /sse
+//	everything -ws ADDR      on WebSockets, at the path /mcp of ADDR
+//	everything -tcp ADDR     on TCP, or on a Unix socket if ADDR is unix:/path
 //
 // The tools and prompts whose names start with test_, and the resources of the scheme test, are the ones that the suite
 // asks for, with the results that it asks for; see tools/conformance.
@@ -14,15 +17,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
-	"time"
 
-	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/legacysse"
 	"github.com/tenonmcp/tenon/runtime/stdio"
 	"github.com/tenonmcp/tenon/runtime/streamhttp"
+	"github.com/tenonmcp/tenon/runtime/websocket"
 )
 
 func main() {
@@ -38,45 +39,33 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	flags := flag.NewFlagSet("everything", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	address := flags.String("http", "", "serve Streamable HTTP at the path /mcp of this `address`, in place of standard input and output")
+	older := flags.Bool("sse", false, "with -http: serve HTTP+SSE of protocol version 2024-11-05 too, at the path /sse")
+	sockets := flags.String("ws", "", "serve WebSockets at the path /mcp of this `address`")
+	lines := flags.String("tcp", "", "serve lines over TCP at this `address`, or over a Unix socket at unix:/path")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if *older && *address == "" {
+		return errors.New("-sse goes with -http")
+	}
 	s := newServer()
-	if *address != "" {
-		return serveHTTP(ctx, s, *address, stderr)
+	switch {
+	case *address != "":
+		handlers := map[string]handler{"/mcp": streamhttp.Handler(s)}
+		if *older {
+			handlers["/sse"] = legacysse.Handler(s)
+		}
+		return serveWeb(ctx, handlers, "http", *address, stderr)
+	case *sockets != "":
+		return serveWeb(ctx, map[string]handler{"/mcp": websocket.Handler(s)}, "ws", *sockets, stderr)
+	case *lines != "":
+		return serveLines(ctx, s, *lines, stderr)
 	}
 	if err := s.Serve(ctx, stdio.Serve); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil
-}
-
-// endTime is how long calls may go on when the server is told to end.
-const endTime = 5 * time.Second
-
-// serveHTTP serves until ctx ends. It says on stderr where it listens, as address may leave the port to the system.
-func serveHTTP(ctx context.Context, a rpc.Acceptor, address string, stderr io.Writer) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	handler := streamhttp.Handler(a)
-	mux := http.NewServeMux()
-	mux.Handle("/mcp", handler)
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- web.Serve(listener) }()
-	fmt.Fprintf(stderr, "everything: listening on http://%s/mcp\n", listener.Addr())
-
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
-	defer cancel()
-	return errors.Join(handler.Shutdown(ending), web.Shutdown(ending))
 }

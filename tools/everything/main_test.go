@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +16,13 @@ import (
 
 	"github.com/tenonmcp/tenon/client"
 	"github.com/tenonmcp/tenon/generated/mcp"
+	"github.com/tenonmcp/tenon/runtime/legacysse"
 	"github.com/tenonmcp/tenon/runtime/pipe"
 	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/stdio"
 	"github.com/tenonmcp/tenon/runtime/streamhttp"
+	"github.com/tenonmcp/tenon/runtime/tcp"
+	"github.com/tenonmcp/tenon/runtime/websocket"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -36,7 +40,7 @@ func TestMain(m *testing.M) {
 // soon is the longest that anything here may take.
 const soon = 10 * time.Second
 
-// transports are the ways to the server: in memory, as a child process, and over HTTP.
+// transports are the ways to the server: in memory, as a child process, and over the network.
 var transports = map[string]func(t *testing.T) rpc.Transport{
 	"pipe": func(*testing.T) rpc.Transport { return pipe.To(newServer(), pipe.Limits{}) },
 	"stdio": func(t *testing.T) rpc.Transport {
@@ -46,21 +50,32 @@ var transports = map[string]func(t *testing.T) rpc.Transport{
 		cmd.Env = []string{child + "=1", "GORACE=atexit_sleep_ms=0"} // the race detector would make each child wait a second
 		return cmd
 	},
-	"http": func(t *testing.T) rpc.Transport {
-		ctx, cancel := context.WithCancel(context.Background())
-		stderr, w := io.Pipe()
-		ended := make(chan error, 1)
-		go func() { ended <- run(ctx, []string{"-http", "127.0.0.1:0"}, w) }()
-		t.Cleanup(func() {
-			cancel()
-			require.NoError(t, <-ended)
-		})
-		line, err := bufio.NewReader(stderr).ReadString('\n')
-		require.NoError(t, err)
-		_, url, ok := strings.Cut(strings.TrimSpace(line), "listening on ")
-		require.True(t, ok, line)
-		return streamhttp.Connect(url)
+	"http": func(t *testing.T) rpc.Transport { return streamhttp.Connect(listening(t, "-http", "127.0.0.1:0")) },
+	"sse": func(t *testing.T) rpc.Transport {
+		return legacysse.Connect(strings.TrimSuffix(listening(t, "-http", "127.0.0.1:0", "-sse"), "/mcp") + "/sse")
 	},
+	"ws":  func(t *testing.T) rpc.Transport { return websocket.Connect(listening(t, "-ws", "127.0.0.1:0")) },
+	"tcp": func(t *testing.T) rpc.Transport { return tcp.Connect(listening(t, "-tcp", "127.0.0.1:0")) },
+	"unix": func(t *testing.T) rpc.Transport {
+		return tcp.Connect(listening(t, "-tcp", "unix:"+filepath.Join(t.TempDir(), "s")))
+	},
+}
+
+// listening runs the server with arguments until the test ends, and gives the URL that it says it listens on.
+func listening(t *testing.T, args ...string) (url string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stderr, w := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, args, w) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	require.NoError(t, err)
+	_, url, ok := strings.Cut(strings.TrimSpace(line), "listening on ")
+	require.True(t, ok, line)
+	return url
 }
 
 // overAll runs f over each transport, with a client that has an answer to everything.

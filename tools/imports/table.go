@@ -31,6 +31,12 @@ var table = []row{
 	{folder: "runtime/transporttest", may: transport, libraries: []string{"github.com/stretchr/testify", "go.uber.org/goleak"}, tests: []string{
 		"runtime/pipe", "runtime/stdio", "runtime/streamhttp",
 	}},
+	{folder: "runtime/transporttest/every", may: []string{
+		"runtime/rpc", "runtime/pipe", "runtime/stdio", "runtime/tcp", "runtime/websocket", "runtime/streamhttp", "runtime/legacysse",
+	}, libraries: []string{"go.uber.org/goleak"}, tests: []string{"runtime/transporttest", "runtime/wire"}},
+	{folder: "runtime/schemalimit", may: []string{"runtime/wire"}},
+	{folder: "runtime/ratelimit", may: []string{"runtime/wire", "runtime/rpc"}, libraries: []string{"golang.org/x/time"}},
+	{folder: "runtime/internal", may: transport},
 	{folder: "runtime/pipe", may: transport, tests: transportTests},
 	{folder: "runtime/stdio", may: transport, tests: transportTests},
 	{folder: "runtime/tcp", may: transport, tests: transportTests},
@@ -38,20 +44,28 @@ var table = []row{
 	{folder: "runtime/streamhttp", may: transport, tests: transportTests},
 	{folder: "runtime/legacysse", may: transport, tests: transportTests},
 
-	{folder: "server", may: []string{"generated", "runtime/rpc", "runtime/wire"}, tests: []string{"server/servertest", "client", "runtime/pipe", "runtime/stdio", "runtime/streamhttp"}, libraries: []string{
+	{folder: "runtime/tasks", may: []string{"generated", "runtime/rpc", "runtime/wire", "runtime/ratelimit"}, tests: []string{"runtime/pipe", "runtime/tasks/storetest"}},
+
+	{folder: "runtime/tasks/storetest", may: []string{"generated", "runtime/rpc", "runtime/wire", "runtime/tasks"}, libraries: []string{"github.com/stretchr/testify"}},
+	{folder: "server", may: []string{"generated", "runtime/ratelimit", "runtime/rpc", "runtime/schemalimit", "runtime/wire", "runtime/tasks"}, tests: []string{"server/servertest", "client", "runtime/pipe", "runtime/stdio", "runtime/streamhttp", "runtime/transporttest/every"}, libraries: []string{
 		"github.com/santhosh-tekuri/jsonschema/v6", "github.com/yosida95/uritemplate/v3",
 	}},
 	{folder: "server/servertest", may: []string{"server", "client", "runtime/pipe", "runtime/rpc"}, tests: []string{"generated"}},
-	{folder: "server/serverauth", may: []string{"server", "runtime/rpc", "runtime/wire"}, libraries: []string{"github.com/lestrrat-go/jwx/v3"}},
-	{folder: "server/taskbolt", may: []string{"server", "runtime/rpc", "runtime/wire"}},
+	{folder: "server/serverauth", may: []string{"server", "runtime/rpc", "runtime/wire"}, tests: []string{"runtime/streamhttp", "runtime/legacysse", "runtime/websocket", "client"}, libraries: []string{"github.com/lestrrat-go/jwx/v3"}},
+	{folder: "server/taskbolt", may: []string{"server", "runtime/rpc", "runtime/wire", "runtime/tasks"}},
 
-	{folder: "client", may: []string{"generated", "runtime/rpc", "runtime/wire"}, tests: []string{"runtime/pipe", "runtime/stdio"}, libraries: []string{
+	{folder: "client", may: []string{"generated", "runtime/rpc", "runtime/schemalimit", "runtime/wire", "runtime/tasks"}, tests: []string{"runtime/pipe", "runtime/stdio", "runtime/transporttest/every"}, libraries: []string{
 		"github.com/santhosh-tekuri/jsonschema/v6",
 	}},
 	{folder: "client/dial", may: []string{
 		"client", "generated", "runtime/rpc", "runtime/wire", "runtime/pipe", "runtime/stdio", "runtime/tcp", "runtime/websocket", "runtime/streamhttp", "runtime/legacysse",
 	}},
-	{folder: "client/clientauth", may: []string{"client", "runtime/rpc", "runtime/wire"}, libraries: []string{
+	{folder: "client/resilience", may: []string{"generated", "runtime/rpc", "runtime/wire"}, tests: []string{"client", "runtime/pipe", "runtime/streamhttp"}, libraries: []string{
+		"github.com/sony/gobreaker/v2",
+	}},
+	{folder: "client/clientauth", may: []string{"client", "runtime/rpc", "runtime/wire"}, tests: []string{
+		"generated", "server", "server/serverauth", "runtime/streamhttp", "runtime/legacysse", "runtime/websocket",
+	}, libraries: []string{
 		"golang.org/x/oauth2", "github.com/lestrrat-go/jwx/v3",
 	}},
 
@@ -60,7 +74,7 @@ var table = []row{
 }
 
 var (
-	transport      = []string{"runtime/wire", "runtime/rpc"}
+	transport      = []string{"runtime/wire", "runtime/rpc", "runtime/ratelimit", "runtime/internal"}
 	transportTests = []string{"runtime/transporttest"}
 )
 
@@ -91,6 +105,7 @@ var slim = linkRule{
 		"github.com/goccy/go-yaml",
 		"github.com/lestrrat-go",
 		"github.com/rogpeppe/go-internal",
+		"github.com/sony/gobreaker",
 		"github.com/spf13",
 		"github.com/stretchr/testify",
 		"go.uber.org/goleak",

@@ -1,0 +1,2 @@
+// Package limits has the test that docs/limits.md and the code agree.
+package limits
