@@ -81,6 +81,9 @@ func (t *FileTree) Refresh() {
 		}
 	}
 	t.mu.Unlock()
+	if len(changed) > 0 {
+		t.server.resources.list.edited()
+	}
 	t.server.RemoveResources(gone...)
 	slices.Sort(come)
 	for _, path := range come {

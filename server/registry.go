@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // ItemKind says what an [Item] is.
@@ -42,6 +43,9 @@ type registry[T any] struct {
 	authorize     []func(ctx context.Context, item Item) error // the server's hooks
 	hideForbidden bool
 
+	cache  listCache
+	veiled atomic.Bool // an entry has filters of its own
+
 	mu      sync.RWMutex
 	byName  map[string]*entry[T]
 	order   []*entry[T]
@@ -68,11 +72,10 @@ type mirror[T any] struct {
 }
 
 func newRegistry[T any](s *Server, kind ItemKind, change listChange, describe func(T) any) *registry[T] {
-	return &registry[T]{
+	r := &registry[T]{
 		kind:     kind,
 		describe: describe,
 		visible:  s.visible,
-		changed:  func() { s.sessions.listChanged(change) },
 		pageSize: s.cfg.pageSize,
 		bounds:   &s.cfg.bounds,
 		byName:   map[string]*entry[T]{},
@@ -80,6 +83,11 @@ func newRegistry[T any](s *Server, kind ItemKind, change listChange, describe fu
 		authorize:     s.cfg.authorize,
 		hideForbidden: s.cfg.hideForbidden,
 	}
+	r.changed = func() {
+		r.cache.forget()
+		s.sessions.listChanged(change)
+	}
+	return r
 }
 
 // add puts a thing at the end; a name that is taken is an error.
@@ -100,6 +108,9 @@ func (r *registry[T]) addEntry(e *entry[T]) error {
 	r.lastSeq++
 	e.seq = r.lastSeq
 	r.byName[e.name] = e
+	if e.hidden != nil {
+		r.veiled.Store(true)
+	}
 	r.order = append(r.order, e)
 	for _, m := range r.mirrors {
 		if err := m.to.addEntry(m.copy(r, e)); err != nil {
@@ -153,17 +164,6 @@ func (r *registry[T]) len() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return len(r.order)
-}
-
-// get finds the thing that a client names; what the filter hides from it does not exist.
-func (r *registry[T]) get(ctx context.Context, name string) (v T, ok bool) {
-	r.mu.RLock()
-	e := r.byName[name]
-	r.mu.RUnlock()
-	if e == nil || !r.shows(ctx, e) {
-		return v, false
-	}
-	return e.value, true
 }
 
 // shows reports whether the client of ctx may know of the entry.

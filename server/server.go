@@ -77,6 +77,9 @@ func New(name, version string, opts ...Option) *Server {
 			s.gates[row.Method] = row.Capability
 		}
 	}
+	if len(c.interceptors) == 0 && len(c.rows) == 0 {
+		table = s.cachedLists(table)
+	}
 	s.tasks.init(s, table)
 	incoming := []rpc.Interceptor{s.gate}
 	if limited := s.limitRates(c.rates); limited != nil {

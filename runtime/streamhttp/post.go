@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/tenonmcp/tenon/runtime/internal/httpaccess"
 	"github.com/tenonmcp/tenon/runtime/rpc"
@@ -283,6 +284,7 @@ func (p *poster) stateless(m *rpc.Message) {
 	defer s.Close(nil)
 	if m.Kind != rpc.KindRequest {
 		err := s.Deliver(p.context(), m, nil)
+		_ = http.NewResponseController(p.w).SetReadDeadline(time.Time{}) // it takes as long as it takes
 		_ = s.Wait(p.r.Context())
 		p.accepted(err)
 		return
