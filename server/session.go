@@ -98,7 +98,7 @@ type sessions struct {
 // open takes in a session that was just made, and counted.
 func (ss *sessions) open(st *sessionState) {
 	ss.live.Store(st, nil)
-	context.AfterFunc(st.session.Context(), func() {
+	st.session.AfterClose(func() {
 		ss.count.Add(-1)
 		ss.live.Delete(st)
 		st.end()

@@ -102,7 +102,7 @@ func (s *Session) admitted(ctx context.Context, m *Message, out Stream, l *leade
 			refused = errClosed(m.Method, st.cause)
 		case st.draining:
 			refused = errDraining
-		case st.in[in.key] != nil:
+		case st.in.get(in.key) != nil:
 			refused = Errorf(CodeInvalidRequest, "a request with id %s is already in flight", clip(m.ID.String()))
 		case !room || st.running >= s.cfg.Limits.InFlight ||
 			st.running > 0 && in.size > s.cfg.Limits.InFlightBytes-st.inBytes:
@@ -128,10 +128,7 @@ func (s *Session) admitted(ctx context.Context, m *Message, out Stream, l *leade
 
 // admit takes a request in.
 func (st *state) admit(in *incoming) {
-	if st.in == nil {
-		st.in = make(map[ID]*incoming)
-	}
-	st.in[in.key] = in
+	st.in.add(in)
 	st.running++
 	st.inBytes += in.size
 	switch in.m.Method {
@@ -209,7 +206,7 @@ func (in *incoming) respond(result wire.Appender, err error, w *worker) {
 	var live bool
 	var after func(bool)
 	s.update(func(st *state) {
-		delete(st.in, in.key)
+		st.in.remove(in)
 		live = in.end()
 		after, in.responded = in.after, true
 	})

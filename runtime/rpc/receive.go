@@ -171,7 +171,7 @@ func (s *Session) cancelled(m *Message) error {
 	}
 	var in *incoming
 	s.update(func(st *state) {
-		in = st.in[p.id.Canonical()]
+		in = st.in.get(p.id.Canonical())
 		if in != nil && (in.m.Method == methodInitialize || !in.end()) {
 			in = nil
 		}

@@ -35,13 +35,14 @@ var _ Caller = (*Session)(nil)
 
 // state is all of a session that changes while messages come and go.
 type state struct {
-	in      map[ID]*incoming // requests of the peer that may still be answered, by canonical id
-	opening chan struct{}    // closed when the initialize request in flight has been answered; nil without one
-	running int              // goroutines of requests
-	inBytes int              // of their params
-	helpers int              // other goroutines
+	in      inFlight      // requests of the peer that may still be answered
+	opening chan struct{} // closed when the initialize request in flight has been answered; nil without one
+	running int           // goroutines of requests
+	inBytes int           // of their params
+	helpers int           // other goroutines
 
 	resting []*worker // goroutines that wait for the next request, the last to rest last
+	handled int       // requests, as far as it matters
 	surplus int       // how few there have been since they were last dismissed
 	timed   bool      // they will be dismissed
 
@@ -52,6 +53,8 @@ type state struct {
 	queueBytes int
 	dropping   bool // the last notification was dropped
 	notifying  bool // the goroutine that handles the queue lives
+
+	ends []func() // see AfterClose
 
 	draining   bool // requests are refused
 	closed     bool
@@ -150,7 +153,7 @@ func (s *Session) OwnedBy(ctx context.Context) bool {
 }
 
 // Context gives a context that ends when the session closes (its cause matches ErrClosed), and carries the session and
-// its principal. context.AfterFunc on it is the way to clean up after a session.
+// its principal. To clean up after a session there is [Session.AfterClose].
 func (s *Session) Context() context.Context { return s.ctx }
 
 // Done is closed when the session is.
@@ -194,17 +197,19 @@ func (s *Session) Close(cause error) {
 	var requests []*incoming
 	var calls []*call
 	var workers []*worker
+	var ends []func()
 	first := false
 	s.update(func(st *state) {
 		if st.closed {
 			return
 		}
 		first, st.closed, st.cause = true, true, cause
-		for _, in := range st.in {
+		st.in.all(func(in *incoming) {
 			if in.end() {
 				requests = append(requests, in)
 			}
-		}
+		})
+		ends, st.ends = st.ends, nil
 		calls = st.takeCalls(cause)
 		workers, st.resting = st.resting, nil
 		clear(st.queue)
@@ -222,6 +227,9 @@ func (s *Session) Close(cause error) {
 	}
 	for _, c := range calls {
 		c.signal()
+	}
+	for _, f := range ends {
+		go f()
 	}
 }
 

@@ -11,6 +11,7 @@ type worker struct {
 
 const (
 	mostResting = 64          // per session
+	mostHurried = 4           // so many requests come before any worker rests
 	restTime    = time.Second // how often those that were not needed in that time are dismissed
 )
 
@@ -42,8 +43,9 @@ func (st *state) takeWorker() *worker {
 
 // rest lets a worker wait for the next request, unless enough do.
 func (st *state) rest(s *Session, w *worker) {
-	if st.closed || len(st.resting) >= mostResting {
-		return
+	st.handled++
+	if st.closed || len(st.resting) >= mostResting || st.handled < mostHurried && len(st.resting) == 0 {
+		return // the first requests open the session, which may rest for long after that
 	}
 	w.rests = true
 	st.resting = append(st.resting, w)

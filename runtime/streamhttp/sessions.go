@@ -45,7 +45,7 @@ func (h *Server) open(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s.touch()
-	context.AfterFunc(s.rpc.Context(), s.ended)
+	s.rpc.AfterClose(s.ended)
 	return s, nil
 }
 

@@ -69,10 +69,58 @@ var _ EventStore = (*MemoryStore)(nil)
 
 // storedSession is what is kept of a session.
 type storedSession struct {
-	id      string
-	streams map[uint64]*storedStream
-	own     queue // of its events
-	bytes   int
+	id       string
+	streams  []*storedStream          // while they are few
+	byNumber map[uint64]*storedStream // nil while they are few
+	own      queue                    // of its events
+	bytes    int
+}
+
+// mostFew is how many streams are looked through for one.
+const mostFew = 8
+
+// stream finds a stream, nil if nothing is kept of it.
+func (ss *storedSession) stream(number uint64) *storedStream {
+	if ss.byNumber != nil {
+		return ss.byNumber[number]
+	}
+	for _, s := range ss.streams {
+		if s.number == number {
+			return s
+		}
+	}
+	return nil
+}
+
+func (ss *storedSession) add(s *storedStream) {
+	if ss.byNumber == nil && len(ss.streams) < mostFew {
+		ss.streams = append(ss.streams, s)
+		return
+	}
+	if ss.byNumber == nil {
+		ss.byNumber = make(map[uint64]*storedStream, 2*mostFew)
+		for _, s := range ss.streams {
+			ss.byNumber[s.number] = s
+		}
+		ss.streams = nil
+	}
+	ss.byNumber[s.number] = s
+}
+
+func (ss *storedSession) remove(s *storedStream) {
+	delete(ss.byNumber, s.number)
+	ss.streams = slices.DeleteFunc(ss.streams, func(x *storedStream) bool { return x == s })
+}
+
+func (ss *storedSession) empty() bool { return len(ss.streams) == 0 && len(ss.byNumber) == 0 }
+
+func (ss *storedSession) each(f func(*storedStream)) {
+	for _, s := range ss.streams {
+		f(s)
+	}
+	for _, s := range ss.byNumber {
+		f(s)
+	}
 }
 
 type storedStream struct {
@@ -150,13 +198,13 @@ func (m *MemoryStore) Append(_ context.Context, session string, stream uint64, e
 	defer m.mu.Unlock()
 	ss := m.sessions[session]
 	if ss == nil {
-		ss = &storedSession{id: session, streams: map[uint64]*storedStream{}}
+		ss = &storedSession{id: session}
 		m.sessions[session] = ss
 	}
-	s := ss.streams[stream]
+	s := ss.stream(stream)
 	if s == nil {
 		s = &storedStream{number: stream}
-		ss.streams[stream] = s
+		ss.add(s)
 	}
 	kept := &storedEvent{Event: e, session: ss, stream: s, at: now}
 	s.events = append(s.events, kept)
@@ -194,9 +242,9 @@ func (m *MemoryStore) drop(e *storedEvent) {
 	s.events[0] = nil
 	s.events = s.events[1:]
 	if len(s.events) == 0 {
-		delete(ss.streams, s.number) // a later event of this stream begins it anew
+		ss.remove(s) // a later event of this stream begins it anew
 	}
-	if len(ss.streams) == 0 {
+	if ss.empty() {
 		delete(m.sessions, ss.id)
 		return
 	}
@@ -210,10 +258,14 @@ func (m *MemoryStore) After(_ context.Context, session string, stream uint64, se
 	defer m.mu.Unlock()
 	m.evict(time.Now())
 	ss := m.sessions[session]
-	if ss == nil || ss.streams[stream] == nil {
+	if ss == nil {
 		return nil, nil
 	}
-	kept := ss.streams[stream].events
+	s := ss.stream(stream)
+	if s == nil {
+		return nil, nil
+	}
+	kept := s.events
 	if kept[0].Seq > seq+1 {
 		return nil, ErrEventsGone
 	}
@@ -233,12 +285,12 @@ func (m *MemoryStore) Forget(session string) {
 	if ss == nil {
 		return
 	}
-	for _, s := range ss.streams {
+	ss.each(func(s *storedStream) {
 		for _, e := range s.events {
 			*e = storedEvent{gone: true} // it may stay in the queue of all for a while
 		}
 		m.events -= len(s.events)
-	}
+	})
 	m.bytes -= ss.bytes
 	delete(m.sessions, session)
 	m.evict(time.Now())

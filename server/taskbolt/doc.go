@@ -14,13 +14,15 @@
 // What a call of the store has done is on the disk when it returns: not even a power failure takes it back. Calls that
 // come while the disk is busy are written together, so that many tasks at once cost little more than one; see [Stats].
 // [WithoutSync] leaves it to the system when to write: what a killed process had written is safe then too, but a power
-// failure may damage the file. Measured by BenchmarkCreate and BenchmarkUpdate, on a virtual machine whose disk takes
-// a write in about 1.5 ms:
+// failure may damage the file. Time for each task, as measured by BenchmarkCreate and others on a virtual machine with two
+// cores and a fast disk:
 //
-//	                     one at a time   100 at once
-//	a new task           @C1@          @C100@
-//	a change             @U1@          @U100@
-//	the same, no sync    @N1@           @N100@
+//	                                one at a time   200 at once
+//	create                          0.8 ms          0.07 ms
+//	create, then end                1.5 ms          0.07 ms
+//	create, then end, without sync  0.2 ms          0.05 ms
+//
+// Reading one takes 6 µs, and opening a file of 100,000 tasks less than a millisecond.
 //
 // # The file
 //

@@ -94,29 +94,59 @@ func Open(path string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(noSync bool) (err error) {
-	if info, err := os.Stat(s.path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: expected a regular file, found %s", ErrForeign, info.Mode())
-	}
-	var file *os.File
-	err = guard(func() (err error) {
-		s.db, err = bbolt.Open(s.path, 0o600, &bbolt.Options{
-			Timeout: s.limits.LockTime, FreelistType: bbolt.FreelistMapType, NoSync: noSync, NoGrowSync: noSync,
-			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-				file, err = os.OpenFile(name, flag, mode)
-				return file, err
-			},
-		})
+func (s *Store) open(noSync bool) error {
+	info, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
 		return err
-	})
-	if err != nil {
-		if file != nil {
-			_ = file.Close() // it is open still if bbolt panicked
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: expected a regular file, found %s", ErrForeign, info.Mode())
+	case info.Size() > 0:
+		// What is wrong with it is found out before bbolt begins to write.
+		if err := s.inspect(); err != nil {
+			return err
 		}
-		return s.explain(err)
+	}
+	if err := s.database(bbolt.Options{FreelistType: bbolt.FreelistMapType, NoSync: noSync, NoGrowSync: noSync}); err != nil {
+		return err
 	}
 	if err := guard(s.begin); err != nil {
 		return errors.Join(err, s.db.Close())
+	}
+	return nil
+}
+
+// inspect looks at a file without changing it.
+func (s *Store) inspect() error {
+	if err := s.database(bbolt.Options{ReadOnly: true}); err != nil {
+		return err
+	}
+	err := guard(func() error {
+		return s.db.View(func(tx *bbolt.Tx) error {
+			info, err := os.Stat(s.path)
+			if err != nil {
+				return err
+			}
+			if info.Size() < tx.Size() {
+				return fmt.Errorf("%w: it has %d bytes, expected %d at least", ErrDamaged, info.Size(), tx.Size())
+			}
+			_, err = recognize(tx)
+			return err
+		})
+	})
+	return first(err, s.db.Close())
+}
+
+// database opens the database.
+func (s *Store) database(o bbolt.Options) error {
+	o.Timeout = s.limits.LockTime
+	err := guard(func() (err error) {
+		s.db, err = bbolt.Open(s.path, 0o600, &o)
+		return err
+	})
+	if err != nil {
+		return s.explain(err)
 	}
 	return nil
 }
@@ -134,20 +164,10 @@ func (s *Store) explain(err error) error {
 	return err
 }
 
-// begin checks the file, and makes what a new one needs.
+// begin makes what a new file needs.
 func (s *Store) begin() error {
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		info, err := os.Stat(s.path)
-		if err == nil && info.Size() < tx.Size() {
-			return fmt.Errorf("%w: it has %d bytes, expected %d at least", ErrDamaged, info.Size(), tx.Size())
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
 	known := false
-	err = s.db.View(func(tx *bbolt.Tx) (err error) {
+	err := s.db.View(func(tx *bbolt.Tx) (err error) {
 		known, err = recognize(tx)
 		return err
 	})
