@@ -56,7 +56,7 @@ func TestElicitationDefaultsForShowing(t *testing.T) {
 			"status": mcp.ElicitValueString("active"), "tags": mcp.ElicitValueArray{"a"}, "verified": mcp.ElicitValueBoolean(true),
 		}, client.FormDefaults(p))
 		require.NoError(t, client.CheckForm(p, client.FormDefaults(p)))
-		require.EqualError(t, client.CheckForm(p, nil), "the value: missing property 'name'")
+		require.EqualError(t, client.CheckForm(p, nil), "/name: required but missing; expected a string")
 		return client.Decline(), nil
 	})
 	require.NoError(t, err)
@@ -82,24 +82,24 @@ func TestElicitationValidatesWhatItReturns(t *testing.T) {
 		content any
 		want    string // "" if it is fine
 	}{
-		{`{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}`, nil, `the value: missing property 'x'`},
+		{`{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}`, nil, `/x: required but missing; expected a string`},
 		{property(`{"type":"string"}`), map[string]any{"y": "1"}, `field "y" is not in the form, which has ["x"]`},
-		{property(`{"type":"string","minLength":3}`), map[string]any{"x": "ab"}, `/x: minLength: got 2, want 3`},
-		{property(`{"type":"string","pattern":"^[a-z]+$"}`), map[string]any{"x": "AB"}, `/x: 'AB' does not match pattern '^[a-z]+$'`},
-		{property(`{"type":"string","format":"email"}`), map[string]any{"x": "ada"}, `/x: 'ada' is not valid email: missing @`},
+		{property(`{"type":"string","minLength":3}`), map[string]any{"x": "ab"}, `/x: expected at least 3 characters, found 2`},
+		{property(`{"type":"string","pattern":"^[a-z]+$"}`), map[string]any{"x": "AB"}, `/x: expected a string that matches the regular expression ^[a-z]+$, found "AB"`},
+		{property(`{"type":"string","format":"email"}`), map[string]any{"x": "ada"}, `/x: expected a string of the format email (such as ada@example.com), found "ada"`},
 		{property(`{"type":"string","format":"email"}`), map[string]any{"x": "ada@example.com"}, ``},
-		{property(`{"type":"string","format":"date"}`), map[string]any{"x": "2025-13-01"}, `/x: '2025-13-01' is not valid date: parsing time "2025-13-01": month out of range`},
+		{property(`{"type":"string","format":"date"}`), map[string]any{"x": "2025-13-01"}, `/x: expected a string of the format date (such as 2025-11-25), found "2025-13-01"`},
 		{property(`{"type":"string","format":"date-time"}`), map[string]any{"x": "2025-11-25T00:00:00Z"}, ``},
-		{property(`{"type":"string","format":"uri"}`), map[string]any{"x": "no uri"}, `/x: 'no uri' is not valid uri: relative url`},
-		{property(`{"type":"integer"}`), map[string]any{"x": 1.5}, `/x: got number, want integer`},
-		{property(`{"type":"number","minimum":2,"maximum":3}`), map[string]any{"x": 1}, `/x: minimum: got 1, want 2`},
-		{property(`{"type":"boolean"}`), map[string]any{"x": "true"}, `/x: got string, want boolean`},
+		{property(`{"type":"string","format":"uri"}`), map[string]any{"x": "no uri"}, `/x: expected a string of the format uri (such as https://example.com/page), found "no uri"`},
+		{property(`{"type":"integer"}`), map[string]any{"x": 1.5}, `/x: expected an integer, found a number`},
+		{property(`{"type":"number","minimum":2,"maximum":3}`), map[string]any{"x": 1}, `/x: expected a number of at least 2, found 1`},
+		{property(`{"type":"boolean"}`), map[string]any{"x": "true"}, `/x: expected a boolean, found a string`},
 		// the five forms of choices
-		{property(`{"type":"string","enum":["a","b"]}`), map[string]any{"x": "c"}, `/x: value must be one of 'a', 'b'`},
-		{property(`{"type":"string","enum":["a","b"],"enumNames":["A","B"]}`), map[string]any{"x": "A"}, `/x: value must be one of 'a', 'b'`},
-		{property(`{"type":"string","oneOf":[{"const":"a","title":"A"},{"const":"b","title":"B"}]}`), map[string]any{"x": "c"}, `/x: value must be 'a'; /x: value must be 'b'`},
-		{property(`{"type":"array","items":{"type":"string","enum":["a","b"]},"minItems":1}`), map[string]any{"x": []string{}}, `/x: minItems: got 0, want 1`},
-		{property(`{"type":"array","items":{"anyOf":[{"const":"a","title":"A"},{"const":"b","title":"B"}]}}`), map[string]any{"x": []string{"a", "c"}}, `/x/1: value must be 'a'; /x/1: value must be 'b'`},
+		{property(`{"type":"string","enum":["a","b"]}`), map[string]any{"x": "c"}, `/x: expected one of "a", "b", found "c"`},
+		{property(`{"type":"string","enum":["a","b"],"enumNames":["A","B"]}`), map[string]any{"x": "A"}, `/x: expected one of "a", "b", found "A"; did you mean "a"?`},
+		{property(`{"type":"string","oneOf":[{"const":"a","title":"A"},{"const":"b","title":"B"}]}`), map[string]any{"x": "c"}, `/x: expected one of "a", "b", found "c"`},
+		{property(`{"type":"array","items":{"type":"string","enum":["a","b"]},"minItems":1}`), map[string]any{"x": []string{}}, `/x: expected at least 1 items, found 0`},
+		{property(`{"type":"array","items":{"anyOf":[{"const":"a","title":"A"},{"const":"b","title":"B"}]}}`), map[string]any{"x": []string{"a", "c"}}, `/x/1: expected one of "a", "b", found "c"`},
 		{property(`{"type":"array","items":{"anyOf":[{"const":"a","title":"A"}]}}`), map[string]any{"x": []string{"a"}}, ``},
 		// what no form can hold
 		{property(`{"type":"string"}`), map[string]any{"x": nil}, `field "x": expected a string, a number, a boolean or an array of strings, found null`},

@@ -6,11 +6,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
-	"github.com/tenonmcp/tenon/runtime/schemalimit"
+	"github.com/tenonmcp/tenon/runtime/schema"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -39,18 +37,16 @@ type form struct {
 	defaults map[string]mcp.ElicitValue
 	fields   []string
 	open     bool // more fields are allowed
-	compiled *jsonschema.Schema
+	compiled *schema.Schema
 }
 
-func newForm(schema wire.Raw) (*form, error) {
-	f := &form{schema: schema}
+func newForm(raw wire.Raw) (*form, error) {
+	f := &form{schema: raw}
 	if err := f.read(); err != nil {
 		return nil, err
 	}
-	err := schemalimit.Check(schema, schemalimit.Limits{})
-	if err == nil {
-		f.compiled, err = compileSchema(schema, true)
-	}
+	var err error
+	f.compiled, err = schema.Compile(raw, schema.Options{Formats: true})
 	return f, err
 }
 
@@ -139,5 +135,5 @@ func (f *form) check(content map[string]mcp.ElicitValue) error {
 		}
 		object.Set(name, raw)
 	}
-	return checkValue(f.compiled, rawOf(object))
+	return f.compiled.Check(rawOf(object))
 }

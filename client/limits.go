@@ -26,8 +26,8 @@ type Limits struct {
 	// Icons is how many icons an entry may have, default 32, and IconBytes how many bytes the source of one; default
 	// 256 KiB.
 	Icons, IconBytes int
-	// Schema bounds the output schemas that results are validated against. A tool beyond cannot be called with its output
-	// checked: that is an [*OutputError].
+	// Schema bounds the output schemas that results are validated against, and how long that may take. A tool beyond cannot
+	// be called with its output checked: that is an [*OutputError].
 	Schema schemalimit.Limits
 	// Sampling is how many requests of the server for sampling may be worked on at once; default 16. One more is refused
 	// with -32010 and the data {"retryAfter": 1}.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,10 +173,10 @@ func TestPingsOfTheClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		f := &fake{}
-		pings := 0
+		var pings atomic.Int32
 		f.custom = map[string]func(context.Context, *rpc.Message) (wire.Appender, error){
 			mcp.MethodPing: func(context.Context, *rpc.Message) (wire.Appender, error) {
-				if pings++; pings > 3 {
+				if pings.Add(1) > 3 {
 					<-hang
 				}
 				return nil, nil
@@ -183,7 +184,7 @@ func TestPingsOfTheClient(t *testing.T) {
 		}
 		c, closeIt := dialIn(t, f, client.WithPing(rpc.Pings{Every: time.Minute, Wait: 10 * time.Second, Misses: 2}))
 		time.Sleep(3*time.Minute + time.Second)
-		require.Equal(t, 3, pings)
+		require.EqualValues(t, 3, pings.Load())
 		require.NoError(t, c.Err())
 		time.Sleep(time.Minute + 10*time.Second)
 		require.NoError(t, c.Err(), "one miss")
@@ -209,7 +210,7 @@ func TestNoPingsOfTheClientByDefault(t *testing.T) {
 
 // Output that would take time exponential in its depth to check costs the call, and no more.
 func TestOutputThatWouldTakeTooLong(t *testing.T) {
-	schema := wire.MustRaw(`{"type":"object","anyOf":[{"properties":{"a":{"$ref":"#"}}},{"properties":{"a":{"$ref":"#"}}}]}`)
+	schema := wire.MustRaw(`{"type":"object","anyOf":[{"properties":{"a":{"$ref":"#"}},"required":["b"]},{"properties":{"a":{"$ref":"#"}}}]}`)
 	depth := 10
 	f := &fake{capabilities: everything(), tools: []mcp.Tool{{Name: "bomb", InputSchema: wire.MustRaw(`{"type":"object"}`), OutputSchema: schema}},
 		call: func(context.Context, *mcp.CallToolParams) (*mcp.CallToolResult, error) {

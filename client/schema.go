@@ -5,135 +5,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/schema"
 	"github.com/tenonmcp/tenon/runtime/schemalimit"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
-
-// dialects are the JSON Schema dialects that are supported; absent means the first (basic, "JSON Schema usage").
-var dialects = []string{
-	"https://json-schema.org/draft/2020-12/schema",
-	"http://json-schema.org/draft-07/schema",
-	"https://json-schema.org/draft-07/schema",
-}
-
-// noLoader refuses every reference that leaves the document.
-type noLoader struct{}
-
-func (noLoader) Load(url string) (any, error) {
-	return nil, errors.New("references may not leave the document")
-}
-
-// schemaURL stands for the document in the texts of errors.
-const schemaURL = "urn:schema"
-
-// compileSchema makes a validator of a schema that a server sent, which is not trusted.
-func compileSchema(raw wire.Raw, assertFormats bool) (s *jsonschema.Schema, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			s, err = nil, fmt.Errorf("the schema cannot be used: %v", r)
-		}
-	}()
-	var members wire.Object
-	if raw.Kind() == wire.KindObject {
-		if err := raw.Decode(&members); err != nil {
-			return nil, err
-		}
-	}
-	if named, ok := members.Get("$schema"); ok {
-		var dialect string
-		if err := named.Unmarshal(&dialect); err != nil {
-			return nil, fmt.Errorf("$schema: %w", err)
-		}
-		if !slices.Contains(dialects, strings.TrimSuffix(dialect, "#")) {
-			return nil, fmt.Errorf("the schema's dialect %q is not supported: only 2020-12 and draft-07 are", clip(dialect))
-		}
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw.Bytes()))
-	if err != nil {
-		return nil, err
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.DefaultDraft(jsonschema.Draft2020)
-	compiler.UseLoader(noLoader{})
-	if assertFormats {
-		compiler.AssertFormat()
-	}
-	if err := compiler.AddResource(schemaURL, doc); err != nil {
-		return nil, err
-	}
-	return compiler.Compile(schemaURL)
-}
-
-// checkValue validates a value. The error has a line for each place that is wrong.
-func checkValue(s *jsonschema.Schema, raw wire.Raw) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the value cannot be validated: %v", r)
-		}
-	}()
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw.Bytes()))
-	if err != nil {
-		return err
-	}
-	err = s.Validate(v)
-	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
-	if !ok {
-		return err
-	}
-	lines := mistakes(invalid, nil)
-	const most = 10
-	if more := len(lines) - most; more > 0 {
-		lines = append(lines[:most], fmt.Sprintf("and %d more", more))
-	}
-	return errors.New(strings.Join(lines, "; "))
-}
-
-// mistakes adds to lines what is wrong: the innermost causes of a validation error.
-func mistakes(e *jsonschema.ValidationError, lines []string) []string {
-	for _, cause := range e.Causes {
-		lines = mistakes(cause, lines)
-	}
-	if len(e.Causes) > 0 {
-		return lines
-	}
-	unit := e.BasicOutput()
-	place := unit.InstanceLocation
-	if place == "" {
-		place = "the value"
-	}
-	return append(lines, clip(place)+": "+clip(unit.Error.String()))
-}
 
 // outputSchema is the output schema of a tool, compiled when it is needed first. A nil one means none was declared.
 type outputSchema struct {
 	raw      wire.Raw
 	once     sync.Once
-	compiled *jsonschema.Schema
-	gauge    *schemalimit.Gauge
+	compiled *schema.Schema
 	err      error
 }
 
 func (s *outputSchema) check(v wire.Raw, l schemalimit.Limits) error {
-	s.once.Do(func() {
-		if s.gauge, s.err = schemalimit.Measure(s.raw, l); s.err == nil {
-			s.compiled, s.err = compileSchema(s.raw, false)
-		}
-	})
+	s.once.Do(func() { s.compiled, s.err = schema.Compile(s.raw, schema.Options{Limits: l}) })
 	if s.err != nil {
 		return fmt.Errorf("the tool's output schema is of no use: %w", s.err)
 	}
-	if err := s.gauge.Check(v); err != nil {
+	err := s.compiled.Check(v)
+	if e, ok := errors.AsType[*schema.Invalid](err); ok && e.Unknown {
 		return fmt.Errorf("the output was not checked: %w", err)
 	}
-	if err := checkValue(s.compiled, v); err != nil {
+	if err != nil {
 		return fmt.Errorf("the output does not fit the tool's output schema: %w", err)
 	}
 	return nil

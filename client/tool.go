@@ -71,7 +71,9 @@ func TextOf(content []mcp.ContentBlock) string {
 //     and declares none may give the JSON as its only text instead, as servers of earlier versions do.
 //
 // Structured output is validated against the output schema that the tool declares, but for the first two. If the tool has
-// not been seen in a list yet, the list is read, once; see [WithoutOutputValidation].
+// not been seen in a list yet, the list is read, once; see [WithoutOutputValidation]. An output schema with one of the few
+// keywords that are not built in (docs/schemas.md) takes the import of runtime/fullschema; without it the error is an
+// [*OutputError].
 //
 // A tool that may only be called as a task is called as one and waited for, see [Client.CallTool] and [StartTool].
 //

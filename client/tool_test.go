@@ -12,7 +12,9 @@ import (
 
 	"github.com/tenonmcp/tenon/client"
 	"github.com/tenonmcp/tenon/generated/mcp"
+	_ "github.com/tenonmcp/tenon/runtime/fullschema"
 	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/schema"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -192,19 +194,19 @@ func TestJSONInTextOfServersWithoutStructuredOutput(t *testing.T) {
 
 func TestOutputIsValidatedAgainstTheDeclaredSchema(t *testing.T) {
 	for _, x := range []struct{ schema, output, want string }{
-		{weatherSchema, `{"temperature":"hot"}`, "tool t: the output does not fit the tool's output schema: /temperature: got string, want number"},
-		{weatherSchema, `{"temperature":99}`, "tool t: the output does not fit the tool's output schema: /temperature: maximum: got 99, want 60"},
-		{weatherSchema, `{}`, "tool t: the output does not fit the tool's output schema: the value: missing property 'temperature'"},
+		{weatherSchema, `{"temperature":"hot"}`, "tool t: the output does not fit the tool's output schema: /temperature: expected a number, found a string"},
+		{weatherSchema, `{"temperature":99}`, "tool t: the output does not fit the tool's output schema: /temperature: expected a number of at most 60, found 99"},
+		{weatherSchema, `{}`, "tool t: the output does not fit the tool's output schema: /temperature: required but missing; expected a number"},
 		{`{"type":"object","$defs":{"d":{"$anchor":"a","type":"integer"}},"properties":{"x":{"$ref":"#a"}}}`, `{"x":1.5}`,
-			"tool t: the output does not fit the tool's output schema: /x: got number, want integer"},
+			"tool t: the output does not fit the tool's output schema: /x: expected an integer, found a number"},
 		{`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{"x":{"items":[{"type":"string"}]}}}`, `{"x":[1]}`,
-			"tool t: the output does not fit the tool's output schema: /x/0: got number, want string"},
+			"tool t: the output does not fit the tool's output schema: /x/0: expected a string, found a number"},
 		{`{"type":"object","properties":{"x":{"$ref":"file:///etc/passwd"}}}`, `{}`,
-			"tool t: the tool's output schema is of no use: failing loading \"file:///etc/passwd\": references may not leave the document"},
+			"tool t: the tool's output schema is of no use: reference to \"file:///etc/passwd\": a schema may refer to places within itself only"},
 		{`{"type":"object","$ref":"https://example.com/s.json"}`, `{}`,
-			"tool t: the tool's output schema is of no use: failing loading \"https://example.com/s.json\": references may not leave the document"},
+			"tool t: the tool's output schema is of no use: reference to \"https://example.com/s.json\": a schema may refer to places within itself only"},
 		{`{"$schema":"http://json-schema.org/draft-04/schema#","type":"object"}`, `{}`,
-			"tool t: the tool's output schema is of no use: the schema's dialect \"http://json-schema.org/draft-04/schema#\" is not supported: only 2020-12 and draft-07 are"},
+			"tool t: the tool's output schema is of no use: the JSON Schema dialect \"http://json-schema.org/draft-04/schema#\" is not supported: expected \"https://json-schema.org/draft/2020-12/schema\" (which no $schema means too) or \"http://json-schema.org/draft-07/schema#\""},
 	} {
 		f := returning(structured(x.output), x.schema)
 		_, err := client.CallTool[wire.Raw](t.Context(), dial(t, f), "t", nil)
@@ -226,13 +228,32 @@ func TestOutputIsValidatedAgainstTheDeclaredSchema(t *testing.T) {
 	require.EqualError(t, err, "tool t: it declares an output schema, but returned no structured output")
 }
 
+// An output schema beyond the subset fails the call closed, and the error says which import helps.
+func TestOutputSchemasBeyondTheSubset(t *testing.T) {
+	const beyond = `{"type":"object","properties":{"x":true},"unevaluatedProperties":false}`
+	f := returning(structured(`{"z":1}`), beyond)
+	_, err := client.CallTool[wire.Raw](t.Context(), dial(t, f), "t", nil)
+	require.EqualError(t, err, "tool t: the output does not fit the tool's output schema: /z: not allowed here")
+
+	complete := schema.Register(nil)
+	defer func() { schema.Register(complete) }()
+	_, err = client.CallTool[wire.Raw](t.Context(), dial(t, f), "t", nil)
+	require.EqualError(t, err, `tool t: the tool's output schema is of no use: the keyword unevaluatedProperties at /unevaluatedProperties is beyond `+
+		`the part of JSON Schema that is built in: add the import _ "github.com/tenonmcp/tenon/runtime/fullschema"`)
+	bad, ok := errors.AsType[*client.OutputError](err)
+	require.True(t, ok)
+	require.Equal(t, `{"z":1}`, bad.Result.StructuredContent.String(), "the output is there for those who want it")
+	_, err = client.CallTool[wire.Raw](t.Context(), dial(t, f, client.WithoutOutputValidation()), "t", nil)
+	require.NoError(t, err)
+}
+
 func TestOutputSchemasComeFromAnyListAndFollowItsChanges(t *testing.T) {
 	changed := make(chan struct{}, 1)
 	f := returning(structured(`{"temperature":99}`), weatherSchema)
 	c := dial(t, f, client.OnToolsChanged(func(context.Context) { changed <- struct{}{} }))
 	collect(t, c.Tools(t.Context()))
 	_, err := client.CallTool[weather](t.Context(), c, "t", nil)
-	require.ErrorContains(t, err, "maximum")
+	require.ErrorContains(t, err, "expected a number of at most 60, found 99")
 	require.Equal(t, 1, f.count(mcp.MethodListTools))
 
 	f.mu.Lock()

@@ -8,14 +8,14 @@ import (
 
 // coerce gives arguments with strings replaced by what they hold, where the schema wants no string, and whether there
 // were any.
-func (s *schema) coerce(arguments wire.Raw) (wire.Raw, bool) {
+func (s *jsonSchema) coerce(arguments wire.Raw) (wire.Raw, bool) {
 	if arguments.IsZero() {
 		return arguments, false
 	}
 	return s.coerceValue(s.doc, arguments)
 }
 
-func (s *schema) coerceValue(node any, value wire.Raw) (wire.Raw, bool) {
+func (s *jsonSchema) coerceValue(node any, value wire.Raw) (wire.Raw, bool) {
 	o := resolve(s.doc, node)
 	if o == nil {
 		return value, false

@@ -90,7 +90,7 @@ func (c *contentReader) DecodeJSON(d *wire.Decoder) {
 }
 
 // askForm asks for a form to be filled in, and gives what was accepted with all its digits.
-func askForm(ctx context.Context, key string, params *mcp.ElicitFormParams, check *schema) (wire.Raw, mcp.ElicitAction, error) {
+func askForm(ctx context.Context, key string, params *mcp.ElicitFormParams, check *jsonSchema) (wire.Raw, mcp.ElicitAction, error) {
 	q := &question{method: mcp.MethodElicit, key: key, needs: []string{"elicitation", "elicitation.form"}}
 	if err := q.prepare(ctx); err != nil {
 		return wire.Raw{}, "", err
@@ -106,7 +106,7 @@ func askForm(ctx context.Context, key string, params *mcp.ElicitFormParams, chec
 	if answer.content.IsZero() {
 		answer.content = emptyObject
 	}
-	if err := check.check(answer.content, "the answer"); err != nil {
+	if err := check.check(answer.content); err != nil {
 		return wire.Raw{}, "", q.failed(fmt.Errorf("the client's answer does not fit the form: %w", err))
 	}
 	return answer.content, answer.action, nil

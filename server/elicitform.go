@@ -12,7 +12,7 @@ import (
 // form is the form that a struct describes.
 type form struct {
 	params mcp.ElicitSchema
-	check  *schema
+	check  *jsonSchema
 	err    error
 }
 

@@ -128,7 +128,7 @@ func typedPrompt[In any, Out PromptOutput](c *promptConfig, get func(context.Con
 		for _, argument := range slices.Sorted(maps.Keys(params.Arguments)) {
 			given = append(given, wire.Member{Name: argument, Value: text(params.Arguments[argument])})
 		}
-		in, err := reader.read(given, "the arguments")
+		in, err := reader.read(given)
 		if err != nil {
 			return nil, rpc.Errorf(mcp.CodeInvalidParams, "the arguments of the prompt %s are not valid: %w", name, err)
 		}

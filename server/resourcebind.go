@@ -12,7 +12,7 @@ import (
 // textReader makes values of T of named texts: the arguments of a prompt, the variables of a URI template. What T's fields
 // are called and may be is said as for the arguments of tools; texts are read as the types of the fields.
 type textReader[T any] struct {
-	schema *schema
+	schema *jsonSchema
 	textFields
 }
 
@@ -71,7 +71,7 @@ func newTextReader[T any]() (*textReader[T], error) {
 }
 
 // textField describes the field whose schema node is.
-func (s *schema) textField(name string, node any) textField {
+func (s *jsonSchema) textField(name string, node any) textField {
 	f := textField{name: name, enum: s.enumOf(node)}
 	o := resolve(s.doc, node)
 	kinds := kindsOf(o["type"])
@@ -82,7 +82,7 @@ func (s *schema) textField(name string, node any) textField {
 }
 
 // enumOf gives the values that a schema allows, if it says so.
-func (s *schema) enumOf(node any) []string {
+func (s *jsonSchema) enumOf(node any) []string {
 	o := resolve(s.doc, node)
 	var values []string
 	add := func(v any) {
@@ -129,7 +129,7 @@ func (t *textFields) field(name string) *textField {
 }
 
 // read makes a T. An empty text for what is not required is as if absent.
-func (r *textReader[T]) read(values wire.Object, what string) (v T, err error) {
+func (r *textReader[T]) read(values wire.Object) (v T, err error) {
 	given := make(wire.Object, 0, len(values))
 	for _, m := range values {
 		if f := r.field(m.Name); f != nil && f != r.other && !f.required && m.Value.String() == `""` {
@@ -143,11 +143,11 @@ func (r *textReader[T]) read(values wire.Object, what string) (v T, err error) {
 		}
 	}
 	arguments := raw(given)
-	err = r.schema.check(arguments, what)
+	err = r.schema.check(arguments)
 	if err != nil {
 		if coerced, changed := r.schema.coerce(arguments); changed {
 			arguments = coerced
-			err = r.schema.check(arguments, what)
+			err = r.schema.check(arguments)
 		}
 	}
 	if err != nil {

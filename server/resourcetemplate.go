@@ -122,7 +122,7 @@ func typedTemplate[V, Out any](c *templateConfig, read func(context.Context, V) 
 		if err != nil {
 			return nil
 		}
-		variables, err := reader.read(values, "the variables")
+		variables, err := reader.read(values)
 		if err != nil {
 			return nil
 		}

@@ -1,12 +1,16 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
+	"github.com/tenonmcp/tenon/generated/mcp"
+	_ "github.com/tenonmcp/tenon/runtime/fullschema"
+	"github.com/tenonmcp/tenon/runtime/schema"
 	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
@@ -28,70 +32,6 @@ const fastSchema = `{
 	"$defs":{"o":{"type":"object","properties":{"x":{"type":["string","integer"]}},"required":["x"]}}
 }`
 
-// TestTheFastCheckAcceptsNothingThatIsWrong compares it with the library.
-func TestTheFastCheckAcceptsNothingThatIsWrong(t *testing.T) {
-	s, err := compileSchema(wire.MustRaw(fastSchema), false)
-	require.NoError(t, err)
-	require.NotNil(t, s.fast)
-	accepted := 0
-	scalar := rapid.SampledFrom([]string{`null`, `true`, `0`, `1`, `-2`, `-3`, `3.0`, `4`, `1.5`, `1e0`, `1e400`, `18446744073709551615`, `""`, `"a"`, `"ab"`, `"äöü"`, `"abcd"`, `[]`, `{}`, `"\ud83d\ude00a"`})
-	var value func(depth int) *rapid.Generator[string]
-	value = func(depth int) *rapid.Generator[string] {
-		if depth == 0 {
-			return scalar
-		}
-		return rapid.Custom(func(t *rapid.T) string {
-			switch rapid.IntRange(0, 4).Draw(t, "kind") {
-			case 0:
-				return "[" + strings.Join(rapid.SliceOfN(value(depth-1), 0, 3).Draw(t, "items"), ",") + "]"
-			case 1, 2:
-				names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"s", "e", "i", "n", "b", "l", "m", "r", "any", "yes", "x", "z"}), 0, 5, rapid.ID).Draw(t, "names")
-				members := []string{`"s":"ab"`, `"i":1`}
-				for _, n := range names {
-					if n != "s" && n != "i" {
-						members = append(members, `"`+n+`":`+value(depth-1).Draw(t, n))
-					} else if rapid.Bool().Draw(t, "replace") {
-						members[strings.Index("si", n)] = `"` + n + `":` + value(depth-1).Draw(t, n)
-					}
-				}
-				return "{" + strings.Join(members[rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "from"):], ",") + "}"
-			}
-			return scalar.Draw(t, "scalar")
-		})
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		raw := wire.MustRaw(value(3).Draw(t, "value"))
-		if raw.Decode(s.fast) != nil {
-			return
-		}
-		accepted++
-		tree, err := parseTree(raw)
-		if err == nil {
-			err = s.compiled.Validate(tree)
-		}
-		if err != nil {
-			t.Fatalf("%s was accepted: %v", raw, err)
-		}
-	})
-	require.Positive(t, accepted)
-}
-
-func TestWhatTheFastCheckLeavesToTheLibrary(t *testing.T) {
-	for _, schema := range []string{
-		`{"type":"object","properties":{"a":{"enum":[1]}}}`, `{"type":"object","properties":{"a":{"const":1}}}`,
-		`{"type":"object","properties":{"a":{"minLength":1}}}`, `{"type":"object","patternProperties":{"a":{}}}`,
-		`{"type":"object","required":["a"]}`, `{"type":"object","properties":{"a":{"type":"number","minimum":0.5}}}`,
-		`{"type":"object","properties":{"a":{"$ref":"#/$defs/b","minLength":1}},"$defs":{"b":{"type":"string"}}}`,
-		`{"type":"object","properties":{"a":{"type":"array","items":false}}}`, `{"type":"object","anyOf":[{}]}`,
-		`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object"}`,
-		`{"type":"object","properties":{"a":{"$dynamicRef":"#x"}},"$dynamicAnchor":"x"}`,
-	} {
-		s, err := compileSchema(wire.MustRaw(schema), false)
-		require.NoError(t, err, schema)
-		require.Nil(t, s.fast, schema)
-	}
-}
-
 func TestMessagesOfChoices(t *testing.T) {
 	for schema, cases := range map[string]map[string]string{
 		`{"anyOf":[{"type":"string"},{"type":"null"}]}`:                                                     {`5`: "/a: expected a string or null, found a number"},
@@ -112,9 +52,24 @@ func TestMessagesOfChoices(t *testing.T) {
 		s, err := compileSchema(wire.MustRaw(`{"type":"object","properties":{"a":`+schema+`}}`), false)
 		require.NoError(t, err, schema)
 		for value, want := range cases {
-			require.EqualError(t, s.check(wire.MustRaw(`{"a":`+value+`}`), "it"), want, "%s of %s", value, schema)
+			require.EqualError(t, s.check(wire.MustRaw(`{"a":`+value+`}`)), want, "%s of %s", value, schema)
 		}
 	}
+}
+
+// A schema beyond the subset is a mistake that names the keyword, the place and the import, unless that is there.
+func TestSchemasBeyondTheSubset(t *testing.T) {
+	add := func() error {
+		return TryAddRawTool(New("v", "1"), mcp.Tool{Name: "t", InputSchema: wire.MustRaw(`{"type":"object","properties":{"a":{"unevaluatedProperties":false}}}`)},
+			func(context.Context, *mcp.CallToolParams) (*mcp.CallToolResult, error) { return nil, nil })
+	}
+	require.NoError(t, add())
+	complete := schema.Register(nil)
+	defer func() { schema.Register(complete) }()
+	m, ok := errors.AsType[*Mistake](add())
+	require.True(t, ok)
+	require.EqualError(t, m.Err, `input schema: the keyword unevaluatedProperties at /properties/a/unevaluatedProperties is beyond the part of JSON Schema that is built in: `+
+		`add the import _ "github.com/tenonmcp/tenon/runtime/fullschema"`)
 }
 
 func TestAtMostTenProblemsAreListed(t *testing.T) {
@@ -124,7 +79,7 @@ func TestAtMostTenProblemsAreListed(t *testing.T) {
 	for i := range members {
 		members[i] = `"` + string(rune('a'+i)) + `":1`
 	}
-	err = s.check(wire.MustRaw("{"+strings.Join(members, ",")+"}"), "it")
+	err = s.check(wire.MustRaw("{" + strings.Join(members, ",") + "}"))
 	require.ErrorContains(t, err, "/j: expected a string, found a number; … and 5 more")
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -114,12 +115,15 @@ func (s *Server) taskOwner(ctx context.Context) string {
 	return ""
 }
 
+// sessionOwner is how the owner of tasks begins that is a session.
+const sessionOwner = "session:"
+
 // ownTasks names the session as the owner of tasks, which go when it does.
 func (st *sessionState) ownTasks() string {
 	st.mu.Lock()
 	owner, first := st.taskOwner, st.taskOwner == ""
 	if first {
-		owner = "session:" + rand.Text()
+		owner = sessionOwner + rand.Text()
 		st.taskOwner = owner
 	}
 	st.mu.Unlock()
@@ -167,7 +171,10 @@ func (s *Server) taskSupport(ctx context.Context, m *rpc.Message) (tasks.Support
 // mayResume tells whether a task that was interrupted may run again.
 func (s *Server) mayResume(r *tasks.Record) error {
 	const interrupted = "the task was interrupted when its server ended"
-	if r.Method != mcp.MethodCallTool {
+	switch {
+	case strings.HasPrefix(r.Owner, sessionOwner):
+		return tasks.ErrDrop // the session ended with its process
+	case r.Method != mcp.MethodCallTool:
 		return errors.New(interrupted)
 	}
 	var call mcp.CallToolParams

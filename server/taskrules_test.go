@@ -100,6 +100,14 @@ func ruleParamCounts(t *testing.T, w *taskWorld) {
 		require.Contains(t, result.String(), a)
 		require.NotContains(t, result.String(), b)
 	}
+	_, err := p.outcome(t, b)
+	require.NoError(t, err)
+	g := newGated()
+	AddTool(w.Server, "slow", "", g.handle, TaskOptional())
+	c := p.begin(t, "slow", ada).TaskID
+	var cancelled mcp.CancelTaskResult
+	require.NoError(t, p.session.Call(t.Context(), mcp.MethodCancelTask, wire.MustRaw(`{"taskId":"`+c+`","_meta":{`+relatedTo(b)+`}}`), &cancelled))
+	require.Equal(t, c, cancelled.TaskID)
 }
 
 func ruleUnrelated(t *testing.T, w *taskWorld) {

@@ -16,7 +16,7 @@ import (
 )
 
 // taskRules is every paragraph of the specification's page on tasks (2025-11-25, basic/utilities/tasks) that says MUST or
-// SHOULD to a receiver, in our words, with the test for it. They run over every transport. The valid transitions are
+// SHOULD to a receiver, in our words, with the test for it; docs/tasks.md has the whole list. They run over every transport. The valid transitions are
 // also what tasks.TestLifecycle plays with. What the page says to requestors is tested in client.
 var taskRules = []struct {
 	section, rule string
@@ -65,7 +65,10 @@ var taskRules = []struct {
 
 func TestTaskSpecification(t *testing.T) {
 	for _, r := range taskRules {
-		t.Run(r.section+"/"+r.rule, func(t *testing.T) { r.test(t, &taskWorld{t: t}) })
+		t.Run(nameOf(r.test), func(t *testing.T) {
+			t.Log(r.section + ": " + r.rule)
+			r.test(t, &taskWorld{t: t})
+		})
 	}
 }
 

@@ -54,8 +54,9 @@ func TryAddTool[In, Out any](s *Server, name, description string, h func(ctx con
 }
 
 // AddRawTool adds a tool whose definition and arguments are the program's own affair: def's schemas are kept as they
-// are. Arguments and structured results are validated against them unless [WithoutValidation] is given. A name that
-// clients may refuse is only logged. It panics as AddTool does.
+// are. Arguments and structured results are validated against them unless [WithoutValidation] is given; a schema with one
+// of the few keywords that are not built in (docs/schemas.md) is a mistake unless the program imports
+// runtime/fullschema. A name that clients may refuse is only logged. It panics as AddTool does.
 func AddRawTool(s *Server, def mcp.Tool, h ToolHandler, opts ...ToolOption) {
 	must(TryAddRawTool(s, def, h, opts...))
 }
@@ -86,7 +87,7 @@ func TryAddRawTool(s *Server, def mcp.Tool, h ToolHandler, opts ...ToolOption) e
 }
 
 // schemas are a tool's schemas, compiled; nil where there is nothing to check.
-type schemas struct{ in, out *schema }
+type schemas struct{ in, out *jsonSchema }
 
 // compile compiles the schemas of a tool. formats is for those that were inferred.
 func (c *toolConfig) compile(formatsIn, formatsOut bool) (s schemas, err error) {
@@ -136,10 +137,10 @@ func (s schemas) arguments(c *toolConfig, params *mcp.CallToolParams) *mcp.CallT
 	if s.in == nil {
 		return nil
 	}
-	err := s.in.check(params.Arguments, "the arguments")
+	err := s.in.check(params.Arguments)
 	if err != nil && c.coerce {
 		if coerced, changed := s.in.coerce(params.Arguments); changed {
-			if err = s.in.check(coerced, "the arguments"); err == nil {
+			if err = s.in.check(coerced); err == nil {
 				params.Arguments = coerced
 			}
 		}
@@ -154,7 +155,7 @@ func (s schemas) arguments(c *toolConfig, params *mcp.CallToolParams) *mcp.CallT
 func badArguments(name string, err error) *mcp.CallToolResult {
 	text := err.Error()
 	if e, ok := errors.AsType[*invalid](err); ok {
-		text = e.lines()
+		text = e.Lines()
 	}
 	return toolError("The arguments of " + name + " are not valid; correct them and call it again.\n" + text)
 }
@@ -171,7 +172,7 @@ func (s schemas) result(c *toolConfig, r *mcp.CallToolResult) (*mcp.CallToolResu
 		if r.StructuredContent.IsZero() {
 			return nil, badResult(c.def.Name, errors.New("there is no structured content, though the tool has an output schema"))
 		}
-		if err := s.out.check(r.StructuredContent, "the result"); err != nil {
+		if err := s.out.check(r.StructuredContent); err != nil {
 			return nil, badResult(c.def.Name, err)
 		}
 	}
@@ -250,7 +251,7 @@ func (s schemas) dropNulls(params *mcp.CallToolParams) bool {
 		return false
 	}
 	without := raw(kept)
-	if s.in.check(without, "the arguments") != nil {
+	if s.in.check(without) != nil {
 		return false
 	}
 	params.Arguments = without

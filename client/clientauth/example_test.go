@@ -112,6 +112,33 @@ func ExampleWithMetadataDocument() {
 	// hello, a user of https://notebook.example/client.json <nil>
 }
 
+// Where an authorization server registers nobody, the user is asked for what was registered by hand: once, it is kept.
+func ExampleAskForCredentials() {
+	mcp := protectedServer()
+	defer mcp.Close()
+	mcp.noRegistration = true
+	auth, err := clientauth.New(mcp.URL+"/mcp", clientauth.Browser(openBrowser),
+		clientauth.AskForCredentials(func(_ context.Context, issuer, redirectURI string) (clientauth.Credentials, error) {
+			fmt.Println("Please register a client at your authorization server, and type in its id.") // it is issuer
+			return clientauth.Credentials{ID: "adas-own", Secret: "from its console"}, nil
+		}))
+	dial(auth, err, mcp.URL+"/mcp")
+	// Output:
+	// Please register a client at your authorization server, and type in its id.
+	// hello, a user of adas-own <nil>
+}
+
+// A server that publishes no metadata is helped by hand.
+func ExampleWithIssuer() {
+	mcp := protectedServer()
+	defer mcp.Close()
+	mcp.noMetadata = true
+	auth, err := clientauth.New(mcp.URL+"/mcp", clientauth.Browser(openBrowser), clientauth.WithIssuer(mcp.URL))
+	dial(auth, err, mcp.URL+"/mcp")
+	// Output:
+	// hello, a user <nil>
+}
+
 // A machine has a secret, or better a key.
 func ExampleClientCredentials() {
 	mcp := protectedServer()
@@ -217,6 +244,7 @@ func protectedServer() *protected {
 	})
 	mcp, mux := streamhttp.Handler(s), http.NewServeMux()
 	web := httptest.NewServer(mux)
+	p := &protected{Server: web, mcp: mcp}
 	answer := func(w http.ResponseWriter, v map[string]any) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(v)
@@ -229,16 +257,23 @@ func protectedServer() *protected {
 		}
 		mcp.ServeHTTP(w, r)
 	})
-	mux.HandleFunc("/.well-known/oauth-protected-resource/mcp", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/.well-known/oauth-protected-resource/mcp", func(w http.ResponseWriter, r *http.Request) {
+		if p.noMetadata {
+			http.NotFound(w, r)
+			return
+		}
 		answer(w, map[string]any{"resource": web.URL + "/mcp", "authorization_servers": []string{web.URL}})
 	})
 	mux.HandleFunc("/.well-known/oauth-authorization-server", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, map[string]any{
+		m := map[string]any{
 			"issuer": web.URL, "authorization_endpoint": web.URL + "/authorize", "token_endpoint": web.URL + "/token",
-			"registration_endpoint": web.URL + "/register", "code_challenge_methods_supported": []string{"S256"},
-			"client_id_metadata_document_supported": true,
+			"code_challenge_methods_supported": []string{"S256"}, "client_id_metadata_document_supported": true,
 			"token_endpoint_auth_methods_supported": []string{"none", "client_secret_basic", "private_key_jwt"},
-		})
+		}
+		if !p.noRegistration {
+			m["registration_endpoint"] = web.URL + "/register"
+		}
+		answer(w, m)
 	})
 	mux.HandleFunc("/register", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]any{"client_id": "a-new-client"}) })
 	mux.HandleFunc("/authorize", func(w http.ResponseWriter, r *http.Request) {
@@ -270,13 +305,14 @@ func protectedServer() *protected {
 		}
 		answer(w, token)
 	})
-	return &protected{web, mcp}
+	return p
 }
 
 // protected is a server with its sessions.
 type protected struct {
 	*httptest.Server
-	mcp *streamhttp.Server
+	mcp                        *streamhttp.Server
+	noRegistration, noMetadata bool
 }
 
 func (p *protected) Close() {

@@ -8,10 +8,14 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
+	"strings"
 	"testing"
 
+	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jws"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,6 +26,25 @@ func testKey(t *testing.T) *Key {
 	key, err := NewKey(private, "kid-1")
 	require.NoError(t, err)
 	return key
+}
+
+func rsaKey(t *testing.T) *Key {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	key, err := NewKey(private, "kid-2")
+	require.NoError(t, err)
+	return key
+}
+
+// verified checks the signature, the algorithm and the key id of a JWT.
+func verified(t *testing.T, token, alg string, key *Key) {
+	head, err := base64.RawURLEncoding.DecodeString(strings.SplitN(token, ".", 2)[0])
+	require.NoError(t, err)
+	require.JSONEq(t, `{"alg":"`+alg+`","kid":"`+key.id+`","typ":"JWT"}`, string(head))
+	by, ok := jwa.LookupSignatureAlgorithm(alg)
+	require.True(t, ok)
+	_, err = jws.Verify([]byte(token), jws.WithKey(by, key.signer.Public()))
+	require.NoError(t, err)
 }
 
 func TestParseKey(t *testing.T) {

@@ -12,15 +12,15 @@ import (
 )
 
 func TestClientCredentials(t *testing.T) {
-	key := testKey(t)
 	for name, c := range map[string]struct {
 		credentials Credentials
 		methods     []string
 		auth, post  string
 	}{
-		"basic": {Credentials{ID: "m", Secret: "s"}, []string{"client_secret_basic"}, "Basic bTpz", ""},
-		"post":  {Credentials{ID: "m", Secret: "s"}, []string{"client_secret_post"}, "", "s"},
-		"key":   {Credentials{ID: "m", Key: key}, []string{"private_key_jwt"}, "", ""},
+		"basic":    {Credentials{ID: "m", Secret: "s"}, []string{"client_secret_basic"}, "Basic bTpz", ""},
+		"post":     {Credentials{ID: "m", Secret: "s"}, []string{"client_secret_post"}, "", "s"},
+		"key":      {Credentials{ID: "m", Key: testKey(t)}, []string{"private_key_jwt"}, "", ""},
+		"key, RSA": {Credentials{ID: "m", Key: rsaKey(t)}, []string{"private_key_jwt"}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -40,8 +40,9 @@ func TestClientCredentials(t *testing.T) {
 			require.Equal(t, c.auth, w.issuer.auths[0])
 			require.Equal(t, c.post, w.issuer.forms[0].Get("client_secret"))
 			require.Zero(t, w.issuer.count("POST /register"))
-			if name == "key" {
+			if key := c.credentials.Key; key != nil {
 				assertion := w.issuer.forms[0].Get("client_assertion")
+				verified(t, assertion, map[string]string{"key": "ES256", "key, RSA": "RS256"}[name], key)
 				require.Equal(t, w.issuer.id(), claim(t, assertion, "aud"))
 				require.Equal(t, "m", claim(t, assertion, "iss"))
 				require.Equal(t, "m", claim(t, assertion, "sub"))

@@ -247,36 +247,6 @@ func TestRefreshThatFailsForNow(t *testing.T) {
 	require.Equal(t, 1, w.issuer.count("GET /authorize"))
 }
 
-func TestGiganticMetadata(t *testing.T) {
-	for _, at := range []string{"server", "resource"} {
-		w := newWorld(t)
-		pad := func(m map[string]any) { m["padding"] = strings.Repeat("x", 1000) }
-		if at == "server" {
-			w.issuer.metadata = pad
-		} else {
-			w.resource.metadata = pad
-		}
-		_, err := w.call(w.authorizer(nil, WithLimits(Limits{Response: 1000})), "")
-		require.ErrorIs(t, err, ErrTooLarge)
-		w.ok(w.authorizer(nil, WithLimits(Limits{Response: 3000})), "")
-		w.ok(w.authorizer(nil, WithLimits(Limits{Response: -1})), "")
-	}
-}
-
-func TestSlowMetadata(t *testing.T) {
-	w := newWorld(t)
-	release := make(chan struct{})
-	w.issuer.web.Config.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-	})
-	defer close(release)
-	_, err := w.call(w.authorizer(nil, WithLimits(Limits{RequestTime: 20 * time.Millisecond})), "")
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-}
-
 // TestMetadataRedirects are followed within the origin, and not further than the limit.
 func TestMetadataRedirects(t *testing.T) {
 	w := newWorld(t)

@@ -3,7 +3,7 @@
 // which name is nearest.
 //
 // It knows the dialects 2020-12, which no $schema means too, and draft-07, with the keywords in docs/schemas.md: all but
-// unevaluatedProperties, unevaluatedItems, $dynamicRef, references by anchor or $id, $vocabulary and some formats. A schema
+// unevaluatedProperties, unevaluatedItems, $dynamicRef, references by $id, $vocabulary and some formats. A schema
 // that has one of those is an [*Outside] error, unless the program has the import
 //
 //	import _ "github.com/tenonmcp/tenon/runtime/fullschema"

@@ -24,12 +24,12 @@ type node struct {
 	string *stringRules
 	number *numberRules
 
-	also             bool // one of the following is not empty
-	ref              *node
-	all, any, one    []*node
-	not              *node
+	also              bool // one of the following is not empty
+	ref               *node
+	all, any, one     []*node
+	not               *node
 	cond, then, else_ *node
-	dependent        []dependent // schemas of the whole object
+	dependent         []dependent // schemas of the whole object
 }
 
 // kindSet has the bit 1<<k of each wire.Kind k in it.
@@ -44,15 +44,16 @@ type choice struct {
 	values  []any // as Parse gives them
 	kinds   kindSet
 	strings map[string]struct{}
-	numbers []number
+	numbers []number         // sorted
+	nested  map[uint64][]any // objects and arrays, by their hash
 	yes, no bool
 }
 
 type objectRules struct {
 	properties []property
 	index      map[string]int // of the properties, if they are many
-	required   []string // in the order of the schema
-	needed     int      // how many they are
+	required   []string       // in the order of the schema
+	needed     int            // how many they are
 
 	patterns []patternProperty
 	others   *node // nil if they may be anything

@@ -109,30 +109,30 @@ func (n *number) sign() int {
 // isInteger reports whether the value has no fraction, however written.
 func (n *number) isInteger() bool { return n.whole || n.first < 0 || n.low >= 0 }
 
-// compare is -1, 0 or 1 as a is less than, equal to or more than b.
-func (a number) compare(b number) int {
-	if a.whole && b.whole {
+// compare is -1, 0 or 1 as n is less than, equal to or more than b.
+func (n number) compare(b number) int {
+	if n.whole && b.whole {
 		switch {
-		case a.value < b.value:
+		case n.value < b.value:
 			return -1
-		case a.value > b.value:
+		case n.value > b.value:
 			return 1
 		}
 		return 0
 	}
-	a, b = a.measured(), b.measured()
-	sa, sb := a.sign(), b.sign()
+	n, b = n.measured(), b.measured()
+	sa, sb := n.sign(), b.sign()
 	if sa != sb || sa == 0 {
 		return min(max(sa-sb, -1), 1)
 	}
-	if a.high != b.high {
-		if a.high > b.high {
+	if n.high != b.high {
+		if n.high > b.high {
 			return sa
 		}
 		return -sa
 	}
-	for i, j := a.first, b.first; i <= a.last || j <= b.last; i, j = i+1, j+1 {
-		x, y := a.digit(&i), b.digit(&j)
+	for i, j := n.first, b.first; i <= n.last || j <= b.last; i, j = i+1, j+1 {
+		x, y := n.digit(&i), b.digit(&j)
 		if x != y {
 			if x > y {
 				return sa
@@ -157,16 +157,16 @@ func (n *number) digit(i *int) byte {
 // maxModulus is how large what is divided by may be for the remainder to be worked out digit by digit in 64 bits.
 const maxModulus = 1 << 60
 
-// multipleOf reports whether a is b times an integer. b is above 0.
-func (a number) multipleOf(b number) bool {
-	if a.whole && b.whole {
-		return a.value%b.value == 0
+// multipleOf reports whether n is b times an integer. b is above 0.
+func (n number) multipleOf(b number) bool {
+	if n.whole && b.whole {
+		return n.value%b.value == 0
 	}
-	a, b = a.measured(), b.measured()
-	if a.first < 0 {
+	n, b = n.measured(), b.measured()
+	if n.first < 0 {
 		return true
 	}
-	unit := min(a.low, b.low)
+	unit := min(n.low, b.low)
 	modulus := uint64(0)
 	for i := b.first; i <= b.last; i++ {
 		if c := b.text[i]; c != '.' && modulus < maxModulus {
@@ -180,17 +180,17 @@ func (a number) multipleOf(b number) bool {
 		modulus *= 10
 	}
 	if modulus >= maxModulus {
-		x, _ := new(big.Rat).SetString(string(a.text))
+		x, _ := new(big.Rat).SetString(string(n.text))
 		y, _ := new(big.Rat).SetString(string(b.text))
 		return x.Quo(x, y).IsInt()
 	}
 	rest := uint64(0)
-	for i := a.first; i <= a.last; i++ {
-		if c := a.text[i]; c != '.' {
+	for i := n.first; i <= n.last; i++ {
+		if c := n.text[i]; c != '.' {
 			rest = (rest*10 + uint64(c-'0')) % modulus
 		}
 	}
-	for range a.low - unit {
+	for range n.low - unit {
 		if rest = rest * 10 % modulus; rest == 0 {
 			break
 		}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/tenonmcp/tenon/runtime/wire"
@@ -120,19 +121,16 @@ func (s *scanner) has(start int, name string) bool {
 }
 
 func (n *node) runObject(s *scanner) bool {
-	if n.constant != nil || n.enum != nil {
-		return n.runNested(s, n.objectMembers)
-	}
-	return n.objectMembers(s)
+	start := s.pos
+	return n.objectMembers(s) && n.isChoice(s.data[start:s.pos])
 }
 
-// runNested is for objects and arrays that must be equal to something.
-func (n *node) runNested(s *scanner, parts func(*scanner) bool) bool {
-	start := s.pos
-	if !parts(s) {
-		return false
+// isChoice reports whether an object or array is equal to one that the schema asks for, if it asks for any.
+func (n *node) isChoice(text []byte) bool {
+	if n.constant == nil && n.enum == nil {
+		return true
 	}
-	raw, err := wire.ParseRaw(s.data[start:s.pos])
+	raw, err := wire.ParseRaw(text)
 	if err != nil {
 		return false
 	}
@@ -250,10 +248,8 @@ func (r *objectRules) runMember(s *scanner, name []byte, hint, met *int) bool {
 }
 
 func (n *node) runArray(s *scanner) bool {
-	if n.constant != nil || n.enum != nil {
-		return n.runNested(s, n.arrayItems)
-	}
-	return n.arrayItems(s)
+	start := s.pos
+	return n.arrayItems(s) && n.isChoice(s.data[start:s.pos])
 }
 
 func (n *node) arrayItems(s *scanner) bool {
@@ -377,12 +373,8 @@ func (c *choice) hasNumber(v number) bool {
 	if c == nil {
 		return true
 	}
-	for i := range c.numbers {
-		if c.numbers[i].compare(v) == 0 {
-			return true
-		}
-	}
-	return false
+	_, ok := slices.BinarySearchFunc(c.numbers, v, number.compare)
+	return ok
 }
 
 // has is for a value of any kind.
@@ -390,12 +382,18 @@ func (c *choice) has(v any) bool {
 	if c == nil {
 		return true
 	}
-	for _, o := range c.values {
-		if equal(o, v) {
-			return true
-		}
+	switch v := v.(type) {
+	case string:
+		_, ok := c.strings[v]
+		return ok
+	case Number:
+		return c.hasNumber(numberOf(string(v)))
+	case bool:
+		return c.hasBool(v)
+	case nil:
+		return c.hasKind(wire.KindNull)
 	}
-	return false
+	return c.nested != nil && slices.ContainsFunc(c.nested[hashOf(seed(), v)], func(o any) bool { return equal(o, v) })
 }
 
 func newChoice(values []any) *choice {
@@ -409,8 +407,15 @@ func newChoice(values []any) *choice {
 			c.numbers = append(c.numbers, numberOf(string(v)))
 		case bool:
 			c.yes, c.no = c.yes || v, c.no || !v
+		case []any, map[string]any:
+			if c.nested == nil {
+				c.nested = map[uint64][]any{}
+			}
+			h := hashOf(seed(), v)
+			c.nested[h] = append(c.nested[h], v)
 		}
 	}
+	slices.SortFunc(c.numbers, number.compare)
 	return c
 }
 

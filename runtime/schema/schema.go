@@ -45,9 +45,14 @@ type Fallback func(raw wire.Raw, o Options) (Checker, error)
 
 var fallback atomic.Pointer[Fallback]
 
-// Register has schemas beyond the subset compiled by f: the last one registered counts. Package runtime/fullschema does
-// this when it is imported; a schema compiled before is not affected.
-func Register(f Fallback) { fallback.Store(&f) }
+// Register has schemas beyond the subset compiled by f, nil for none, and gives what was registered before. Package
+// runtime/fullschema calls it when it is imported. A schema compiled before is not affected.
+func Register(f Fallback) (before Fallback) {
+	if p := fallback.Swap(&f); p != nil {
+		before = *p
+	}
+	return before
+}
 
 // fullschema is the package whose import registers the fallback.
 const fullschema = "github.com/tenonmcp/tenon/runtime/fullschema"
@@ -77,10 +82,13 @@ func Compile(raw wire.Raw, o Options) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{doc: doc, formats: o.Formats || old, old: old, refs: map[string]*node{}}
+	c := &compiler{doc: doc, formats: o.Formats || old, old: old, refs: map[string]*node{}, anchors: map[string]string{}}
 	root := c.ref("#")
+	c.finish()
 	if c.err == nil && c.outside == nil {
-		c.circles()
+		if c.err = c.refErr; c.err == nil {
+			c.circles()
+		}
 	}
 	if c.err != nil {
 		return nil, c.err
@@ -88,7 +96,7 @@ func Compile(raw wire.Raw, o Options) (*Schema, error) {
 	s := &Schema{doc: doc, root: root, gauge: gauge}
 	if c.outside != nil {
 		f := fallback.Load()
-		if f == nil {
+		if f == nil || *f == nil {
 			return nil, c.outside
 		}
 		s.root = nil
@@ -125,7 +133,7 @@ func (s *Schema) Accepts(v wire.Raw) bool {
 	if s.root == nil {
 		return false
 	}
-	sc := scanner{data: v.Bytes(), left: 1 << 62}
+	sc := scanner{data: v.Bytes(), left: unbounded}
 	if s.gauge != nil {
 		sc.left = maxVisits
 	}

@@ -19,16 +19,25 @@ type Number string
 func Parse(raw wire.Raw) (any, error) {
 	var t tree
 	if err := raw.Decode(&t); err != nil {
-		p, ok := errors.AsType[*wire.PathError](err)
-		if !ok {
-			return nil, err
-		}
-		return nil, &Invalid{Problems: []Problem{{p.Pointer, "expected " + p.Expected + ", found " + p.Found}}}
+		return nil, DecodeProblem(err)
 	}
 	if t.wrong != nil {
 		return nil, t.wrong
 	}
 	return t.value, nil
+}
+
+// DecodeProblem says why a value cannot be read: err is of decoding, such as a [*wire.PathError].
+func DecodeProblem(err error) *Invalid {
+	p, ok := errors.AsType[*wire.PathError](err)
+	if !ok {
+		return &Invalid{Problems: []Problem{{Text: err.Error()}}}
+	}
+	text := "expected " + p.Expected
+	if p.Found != "" {
+		text += ", found " + p.Found
+	}
+	return &Invalid{Problems: []Problem{{p.Pointer, text}}}
 }
 
 // tree reads a value.
@@ -120,6 +129,24 @@ func Lookup(doc any, ref string) (any, bool) {
 		}
 	}
 	return doc, true
+}
+
+// Resolve gives the schema object that v is or refers to within the schema doc, nil if it is none.
+func Resolve(doc, v any) map[string]any {
+	for range 20 { // references to references
+		o, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		ref, ok := o["$ref"].(string)
+		if !ok {
+			return o
+		}
+		if v, ok = Lookup(doc, ref); !ok {
+			return nil
+		}
+	}
+	return nil
 }
 
 // cutToken takes the first token off a JSON pointer that is not empty.

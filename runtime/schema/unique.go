@@ -141,3 +141,58 @@ func mix(a, b uint64) uint64 {
 	h = (h + b) * 0xc4ceb9fe1a85ec53
 	return h ^ h>>29
 }
+
+// twice gives the places of two items that are equal, -1 if all differ.
+func twice(items []any) (int, int) {
+	const few = 50
+	if len(items) <= few {
+		for j := range items {
+			for i := range j {
+				if equal(items[i], items[j]) {
+					return i, j
+				}
+			}
+		}
+		return -1, -1
+	}
+	key := seed()
+	places := make(map[uint64][]int, len(items))
+	for j, v := range items {
+		h := hashOf(key, v)
+		for _, i := range places[h] {
+			if equal(items[i], v) {
+				return i, j
+			}
+		}
+		places[h] = append(places[h], j)
+	}
+	return -1, -1
+}
+
+// hashOf is scanner.hash for a value that was parsed.
+func hashOf(key maphash.Seed, v any) uint64 {
+	switch v := v.(type) {
+	case string:
+		return mix(maphash.String(key, v), '"')
+	case Number:
+		return (&scanner{data: []byte(v)}).hashNumber(key)
+	case []any:
+		h := uint64(0)
+		for _, e := range v {
+			h = mix(h, hashOf(key, e))
+		}
+		return mix(h, '[')
+	case map[string]any:
+		h := uint64(0)
+		for name, e := range v {
+			h += mix(maphash.String(key, name), hashOf(key, e))
+		}
+		return mix(h, '{')
+	case bool:
+		if v {
+			return mix('t', 1)
+		}
+		return mix('f', 1)
+	}
+	return mix('n', 1)
+}

@@ -42,6 +42,7 @@
 //	                        10 s     for it
 //	CacheAnswers            10 s     for which an introspection is kept
 //	                        10,000   introspections are kept
+//	                        10,000   tokens that were active are known by their digests, for 24 h: they are no guesses
 //	DPoPOptions             60 s     for which a proof is good
 //	                        10 s     of clock skew, up to 5 min
 //	                        100,000  proofs are remembered, a tenth of them for one key

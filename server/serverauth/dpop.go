@@ -25,7 +25,7 @@ type DPoPOptions struct {
 	// NonceKey is the key that nonces are made with, at least 32 random bytes: processes that share it take each other's
 	// nonces. Default: a random one.
 	NonceKey []byte
-	// NonceTime is how often the nonce changes; the one before is taken as well. Default 5 minutes.
+	// NonceTime is how often the nonce changes, default 5 minutes; the one before is taken as well.
 	NonceTime time.Duration
 	// Age is how old a proof may be; default 60 s.
 	Age time.Duration

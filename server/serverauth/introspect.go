@@ -28,6 +28,7 @@ type IntrospectionVerifier struct {
 	cacheTime time.Duration
 	fetcher   *fetcher
 	cache     *answers
+	once      *answers // digests of tokens that were active
 }
 
 // IntrospectionOption is an option of [Introspection].
@@ -39,7 +40,8 @@ func (o introspectionOption) applyIntrospection(v *IntrospectionVerifier) { o(v)
 
 // Introspection verifies tokens of any form by asking the authorization server (RFC 7662). The answer says that the token is
 // active; iss, where it is there, is the issuer; aud has the URL of the resource, or is missing and [AssumeResource] is
-// given; exp, nbf and iat hold where they are there. Answers are kept for 10 s, see [CacheAnswers].
+// given; exp, nbf and iat hold where they are there. Answers are kept for 10 s, see [CacheAnswers]. A token that was active
+// within a day counts as expired when it is not any more, and not as a guess.
 //
 // endpoint is the URL of the introspection endpoint. It panics if that is not https (http on loopback), or an option is
 // wrong; TryIntrospection returns the error.
@@ -53,7 +55,7 @@ func Introspection(endpoint string, opts ...IntrospectionOption) *IntrospectionV
 
 // TryIntrospection is Introspection for what is not known to be right.
 func TryIntrospection(endpoint string, opts ...IntrospectionOption) (*IntrospectionVerifier, error) {
-	v := &IntrospectionVerifier{endpoint: endpoint, skew: defaultSkew}
+	v := &IntrospectionVerifier{endpoint: endpoint, skew: defaultClockSkew}
 	for _, o := range opts {
 		o.applyIntrospection(v)
 	}
@@ -71,13 +73,14 @@ func TryIntrospection(endpoint string, opts ...IntrospectionOption) (*Introspect
 		return nil, fmt.Errorf("serverauth.Introspection: %w", err)
 	}
 	if v.cacheTime == 0 {
-		v.cacheTime = 10 * time.Second
+		v.cacheTime = defaultCacheAnswers
 	}
 	if v.cacheSize == 0 {
-		v.cacheSize = 10_000
+		v.cacheSize = defaultCachedAnswers
 	}
 	v.fetcher = newFetcher(v.client, v.limits)
 	v.cache = newAnswers(v.cacheSize, v.cacheTime)
+	v.once = newAnswers(onceActive, onceActiveTime)
 	return v, nil
 }
 
@@ -115,6 +118,19 @@ func CacheAnswers(d time.Duration, entries int) IntrospectionOption {
 	return introspectionOption(func(v *IntrospectionVerifier) { v.cacheTime, v.cacheSize = d, entries })
 }
 
+// The defaults of [CacheAnswers].
+const (
+	defaultCacheAnswers  = 10 * time.Second
+	defaultCachedAnswers = 10_000
+)
+
+// A token that was active is no guess when it is not any more: it has expired, or was revoked. So many are known by their
+// digests, for so long after they were last asked about.
+const (
+	onceActive     = 10_000
+	onceActiveTime = 24 * time.Hour
+)
+
 // Verify asks about a token.
 func (v *IntrospectionVerifier) Verify(ctx context.Context, c Credential) (Identity, error) {
 	if c.Token == "" {
@@ -124,6 +140,8 @@ func (v *IntrospectionVerifier) Verify(ctx context.Context, c Credential) (Ident
 	switch {
 	case err != nil:
 		return Identity{}, Refuse(ReasonUnavailable, "the token cannot be verified at the moment", err)
+	case !said.active && v.once.get(digest([]byte(c.Token))) != nil:
+		return Identity{}, Refuse(ReasonExpired, "the token is not active any more", nil)
 	case !said.active:
 		return Identity{}, Refuse(ReasonUnknown, "the token is not active", nil)
 	case v.issuer != "" && said.issuer != "" && said.issuer != v.issuer:
@@ -172,5 +190,8 @@ func (v *IntrospectionVerifier) ask(ctx context.Context, token Secret) (*claims,
 		return nil, errors.New("the answer of the introspection endpoint is not what RFC 7662 says")
 	}
 	v.cache.put(key, said)
+	if said.active {
+		v.once.put(key, new(claims))
+	}
 	return said, nil
 }

@@ -129,6 +129,27 @@ func TestAnswersAreKeptForAMoment(t *testing.T) {
 	})
 }
 
+// TestATokenThatWasActiveIsNoGuess: it was revoked, or has expired, and whoever has many of its requests under way is not
+// shut out, for then it would not hear that it needs another.
+func TestATokenThatWasActiveIsNoGuess(t *testing.T) {
+	says := m{"active": true, "sub": "ada", "aud": resourceURL}
+	_, v := introspected(t, says, CacheAnswers(-1, 0))
+	h, _ := protect(v, Resource(resourceURL))
+	token := secret("a-token-that-was-active")
+	require.Equal(t, http.StatusNoContent, with(t, h, token).Code)
+	says["active"] = false
+	for range 30 {
+		require.Equal(t, http.StatusUnauthorized, with(t, h, token).Code)
+	}
+	require.Equal(t, ReasonExpired, reasonFor(t, v, token))
+	require.Equal(t, ReasonUnknown, reasonFor(t, v, secret("a-token-that-never-was")))
+	codes := map[int]int{}
+	for range 30 {
+		codes[with(t, h, "a-token-that-never-was").Code]++
+	}
+	require.Positive(t, codes[http.StatusTooManyRequests])
+}
+
 func TestAnEndpointThatFailsIsNoFaultOfTheToken(t *testing.T) {
 	a, v := introspected(t, nil)
 	a.answer = func(map[string][]string, *http.Request) any {

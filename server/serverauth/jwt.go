@@ -48,7 +48,7 @@ func JWT(issuer string, opts ...JWTOption) *JWTVerifier {
 
 // TryJWT is JWT for what is not known to be right.
 func TryJWT(issuer string, opts ...JWTOption) (*JWTVerifier, error) {
-	v := &JWTVerifier{issuer: issuer, algorithms: asymmetric, types: []string{"", "jwt", "at+jwt"}, skew: defaultSkew}
+	v := &JWTVerifier{issuer: issuer, algorithms: asymmetric, types: []string{"", "jwt", "at+jwt"}, skew: defaultClockSkew}
 	for _, o := range opts {
 		o.applyJWT(v)
 	}
@@ -89,8 +89,8 @@ func TryJWT(issuer string, opts ...JWTOption) (*JWTVerifier, error) {
 }
 
 const (
-	defaultSkew = 30 * time.Second
-	maxSkew     = 5 * time.Minute
+	defaultClockSkew = 30 * time.Second
+	maxSkew          = 5 * time.Minute
 )
 
 // KeysAt sets the URL of the issuer's key set. Default: what its metadata says.

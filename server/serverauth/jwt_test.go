@@ -1,6 +1,7 @@
 package serverauth
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
@@ -257,6 +258,38 @@ func TestTokensOver16KiBAreRefused(t *testing.T) {
 	rec := with(t, h, fill(fits+8))
 	require.Equal(t, http.StatusUnauthorized, rec.Code)
 	require.Contains(t, rec.Header().Get("WWW-Authenticate"), "longer than 16 KiB")
+
+	all := VerifierFunc(func(context.Context, Credential) (Identity, error) {
+		return Identity{Issuer: "x:", Subject: "ada"}, nil
+	})
+	h, _ = protect(all, Resource(resourceURL))
+	for n, want := range map[int]int{16<<10 - 1: 204, 16 << 10: 204, 16<<10 + 1: 401} {
+		require.Equal(t, want, with(t, h, strings.Repeat("a", n)).Code, n)
+	}
+}
+
+func TestClockSkew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key := newSigner(t, "ES256", "k1")
+		set, err := json.Marshal(m{"keys": []m{key.jwk(t)}})
+		require.NoError(t, err)
+		a := &authority{url: "https://auth.example.com"}
+		for _, skew := range []time.Duration{-1, 0, time.Second, 5 * time.Minute} {
+			opts, allowed := []JWTOption{Keys(set), ClockSkew(skew)}, skew
+			if skew < 0 {
+				opts, allowed = opts[:1], 30*time.Second
+			}
+			v := JWT(a.url, opts...)
+			for offset, want := range map[time.Duration]Reason{0: ReasonExpired, time.Second: "", -time.Second: ReasonExpired} {
+				require.Equal(t, want, reasonFor(t, v, key.sign(t, nil, a.claims(m{"exp": time.Now().Add(offset - allowed).Unix()}))), "%v %v", allowed, offset)
+			}
+			for offset, want := range map[time.Duration]Reason{0: "", time.Second: ReasonNotYet, -time.Second: ""} {
+				require.Equal(t, want, reasonFor(t, v, key.sign(t, nil, a.claims(m{"nbf": time.Now().Add(offset + allowed).Unix()}))), "%v %v", allowed, offset)
+			}
+		}
+		_, err = TryJWT(a.url, ClockSkew(5*time.Minute+1))
+		require.Error(t, err)
+	})
 }
 
 func TestKeysMayBeGiven(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -207,6 +208,20 @@ func TestWhatIsFetchedIsBounded(t *testing.T) {
 	require.ErrorContains(t, err, "the answer has more than 100 bytes")
 	require.Empty(t, reasonFor(t, a.verifier(LimitFetches(FetchLimits{Size: 4096})), key.sign(t, nil, a.claims(nil))))
 	require.Empty(t, reasonFor(t, a.verifier(LimitFetches(FetchLimits{Size: -1, Time: -1})), key.sign(t, nil, a.claims(nil))))
+
+	size := 0
+	for _, path := range []string{a.at, "/keys"} {
+		response, err := a.Client().Get(a.URL + path)
+		require.NoError(t, err)
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		size = max(size, len(text))
+	}
+	for extra, fits := range map[int]bool{-1: false, 0: true, 1: true} {
+		got := reasonFor(t, a.verifier(LimitFetches(FetchLimits{Size: int64(size + extra)})), key.sign(t, nil, a.claims(nil)))
+		require.Equal(t, fits, got == "", "%d bytes, limit %+d: %s", size, extra, got)
+	}
 
 	slow := newSlowAuthority(t)
 	_, err = verify(t, JWT(slow, LimitFetches(FetchLimits{Time: time.Millisecond})), key.sign(t, nil, (&authority{url: slow}).claims(nil)))

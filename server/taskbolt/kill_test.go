@@ -54,7 +54,9 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		*seed = rand.Uint64()
 	}
 	t.Logf("to repeat: -kill.seed=%d", *seed)
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "tasks.db"), known: map[string]*known{}, random: rand.New(rand.NewPCG(*seed, 0))}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // for what hangs
+	defer cancel()
+	w := &world{t: t, ctx: ctx, path: filepath.Join(t.TempDir(), "tasks.db"), known: map[string]*known{}, random: rand.New(rand.NewPCG(*seed, 0))}
 
 	w.round(w.atLeastOnce) // and is killed
 	for range kills - 1 {
@@ -77,6 +79,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 // world is what the clients know.
 type world struct {
 	t       *testing.T
+	ctx     context.Context
 	path    string
 	random  *rand.Rand
 	startup time.Duration // what it takes to start a server
@@ -103,7 +106,7 @@ type round struct{ dead atomic.Bool }
 
 func (w *world) start(i int) (*client.Client, *child) {
 	c := startChild(w.t, w.path, []string{"stdio", "http"}[i%2])
-	got, err := c.dial(context.Background())
+	got, err := c.dial(w.ctx)
 	require.NoError(w.t, err)
 	return got, c
 }
@@ -123,7 +126,7 @@ func (w *world) round(do func(*client.Client, *round), after ...time.Duration) {
 	if len(after) > 0 {
 		time.AfterFunc(after[0], kill)
 	}
-	c, err := server.dial(context.Background())
+	c, err := server.dial(w.ctx)
 	if err != nil {
 		require.True(w.t, r.dead.Load(), "the server did not start: %v", err)
 		<-killed
@@ -149,13 +152,13 @@ func (w *world) atLeastOnce(c *client.Client, r *round) {
 		w.cancel(c, r, over[len(over)-1])
 	}
 	for _, id := range over {
-		w.fetch(context.Background(), c, r, id)
+		w.fetch(w.ctx, c, r, id)
 	}
 }
 
 // load does this and that until the server is dead.
 func (w *world) load(c *client.Client, r *round) {
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(w.ctx)
 	defer stop()
 	var all sync.WaitGroup
 	for range 4 {
@@ -198,7 +201,7 @@ func (w *world) create(c *client.Client, r *round, tool string, ms int) string {
 	n := w.next
 	w.mu.Unlock()
 	var created mcp.CreateTaskResult
-	err := c.Call(context.Background(), mcp.MethodCallTool, &mcp.CallToolParams{
+	err := c.Call(w.ctx, mcp.MethodCallTool, &mcp.CallToolParams{
 		Name: tool, Arguments: wire.MustRaw(fmt.Sprintf(`{"n":%d,"ms":%d}`, n, ms)), Task: &mcp.TaskMetadata{},
 	}, &created)
 	if !w.answered(r, err) {
@@ -251,7 +254,7 @@ func ended(status string) bool {
 func (w *world) poll(c *client.Client, r *round, id string) {
 	was := w.before(id)
 	var task mcp.GetTaskResult
-	err := c.Call(context.Background(), mcp.MethodGetTask, idOf(id), &task)
+	err := c.Call(w.ctx, mcp.MethodGetTask, idOf(id), &task)
 	if !w.answered(r, err) || !w.check(err == nil, "task %d of %s was lost: %v", was.n, was.tool, err) {
 		return
 	}
@@ -267,7 +270,7 @@ func (w *world) cancel(c *client.Client, r *round, id string) {
 	was := *w.known[id]
 	w.mu.Unlock()
 	var task mcp.CancelTaskResult
-	err := c.Call(context.Background(), mcp.MethodCancelTask, idOf(id), &task)
+	err := c.Call(w.ctx, mcp.MethodCancelTask, idOf(id), &task)
 	if !w.answered(r, err) {
 		return
 	}
@@ -319,7 +322,7 @@ func (w *world) note(id string, was known, status, outcome string) {
 
 // settle waits until all tasks are over, and asks for each.
 func (w *world) settle(c *client.Client) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
 	r := &round{}
 	for _, id := range w.ids {

@@ -3,10 +3,13 @@ package taskbolt
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -306,6 +309,33 @@ func TestTheFileDoesNotGrowForEver(t *testing.T) {
 	}
 	require.Less(t, sizes[19], 3*sizes[0]/2, "%v", sizes)
 	t.Logf("after round 1: %d bytes, after round 20: %d", sizes[0], sizes[19])
+}
+
+// TestTheFileIsBoundedByItsBytes: full for long, of records of all sizes, it is not much larger than they are.
+func TestTheFileIsBoundedByItsBytes(t *testing.T) {
+	const most = 2 << 20
+	s := fresh(t, WithoutSync(), WithLimits(Limits{Bytes: most}))
+	random := rand.New(rand.NewPCG(1, 2))
+	var ids []string
+	for i := range 2000 {
+		r := record(fmt.Sprint(i))
+		n := 64 << random.IntN(11)
+		r.Params = wire.MustRaw(`"` + strings.Repeat("x", n+random.IntN(n)) + `"`)
+		err := s.Create(t.Context(), r, tasks.Room{})
+		for errors.Is(err, tasks.ErrFull) {
+			j := random.IntN(len(ids))
+			require.NoError(t, s.Delete(t.Context(), ids[j]))
+			ids = slices.Delete(ids, j, j+1)
+			err = s.Create(t.Context(), r, tasks.Room{})
+		}
+		require.NoError(t, err)
+		ids = append(ids, r.ID)
+	}
+	st, err := s.Stats()
+	require.NoError(t, err)
+	require.LessOrEqual(t, st.Bytes, int64(most))
+	require.Less(t, st.FileBytes, int64(3*most))
+	t.Logf("%d tasks of %d bytes in a file of %d", st.Tasks, st.Bytes, st.FileBytes)
 }
 
 func TestClosed(t *testing.T) {

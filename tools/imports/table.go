@@ -35,6 +35,8 @@ var table = []row{
 		"runtime/rpc", "runtime/pipe", "runtime/stdio", "runtime/tcp", "runtime/websocket", "runtime/streamhttp", "runtime/legacysse",
 	}, libraries: []string{"go.uber.org/goleak"}, tests: []string{"runtime/transporttest", "runtime/wire"}},
 	{folder: "runtime/schemalimit", may: []string{"runtime/wire"}},
+	{folder: "runtime/schema", may: []string{"runtime/wire", "runtime/schemalimit"}, tests: []string{"runtime/fullschema"}},
+	{folder: "runtime/fullschema", may: []string{"runtime/wire", "runtime/schema"}, libraries: []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
 	{folder: "runtime/ratelimit", may: []string{"runtime/wire", "runtime/rpc"}, libraries: []string{"golang.org/x/time"}},
 	{folder: "runtime/internal", may: transport},
 	{folder: "runtime/pipe", may: transport, tests: transportTests},
@@ -47,16 +49,16 @@ var table = []row{
 	{folder: "runtime/tasks", may: []string{"generated", "runtime/rpc", "runtime/wire", "runtime/ratelimit"}, tests: []string{"runtime/pipe", "runtime/tasks/storetest"}},
 
 	{folder: "runtime/tasks/storetest", may: []string{"generated", "runtime/rpc", "runtime/wire", "runtime/tasks"}, libraries: []string{"github.com/stretchr/testify"}},
-	{folder: "server", may: []string{"generated", "runtime/ratelimit", "runtime/rpc", "runtime/schemalimit", "runtime/wire", "runtime/tasks"}, tests: []string{"server/servertest", "client", "runtime/pipe", "runtime/stdio", "runtime/streamhttp", "runtime/transporttest/every"}, libraries: []string{
-		"github.com/santhosh-tekuri/jsonschema/v6", "github.com/yosida95/uritemplate/v3",
+	{folder: "server", may: []string{"generated", "runtime/ratelimit", "runtime/rpc", "runtime/schema", "runtime/schemalimit", "runtime/wire", "runtime/tasks"}, tests: []string{"runtime/fullschema", "server/servertest", "client", "runtime/pipe", "runtime/stdio", "runtime/streamhttp", "runtime/transporttest/every"}, libraries: []string{
+		"github.com/yosida95/uritemplate/v3",
 	}},
 	{folder: "server/servertest", may: []string{"server", "client", "runtime/pipe", "runtime/rpc"}, tests: []string{"generated"}},
 	{folder: "server/serverauth", may: []string{"server", "runtime/rpc", "runtime/wire"}, tests: []string{"runtime/streamhttp", "runtime/legacysse", "runtime/websocket", "client"}, libraries: []string{"github.com/lestrrat-go/jwx/v3"}},
-	{folder: "server/taskbolt", may: []string{"server", "runtime/rpc", "runtime/wire", "runtime/tasks"}},
+	{folder: "server/taskbolt", may: []string{"server", "runtime/rpc", "runtime/wire", "runtime/tasks"}, tests: []string{
+		"generated", "client", "runtime/ratelimit", "runtime/stdio", "runtime/streamhttp", "runtime/tasks/storetest",
+	}, libraries: []string{"go.etcd.io/bbolt"}},
 
-	{folder: "client", may: []string{"generated", "runtime/rpc", "runtime/schemalimit", "runtime/wire", "runtime/tasks"}, tests: []string{"runtime/pipe", "runtime/stdio", "runtime/transporttest/every"}, libraries: []string{
-		"github.com/santhosh-tekuri/jsonschema/v6",
-	}},
+	{folder: "client", may: []string{"generated", "runtime/rpc", "runtime/schema", "runtime/schemalimit", "runtime/wire", "runtime/tasks"}, tests: []string{"runtime/fullschema", "runtime/pipe", "runtime/stdio", "runtime/transporttest/every"}},
 	{folder: "client/dial", may: []string{
 		"client", "generated", "runtime/rpc", "runtime/wire", "runtime/pipe", "runtime/stdio", "runtime/tcp", "runtime/websocket", "runtime/streamhttp", "runtime/legacysse",
 	}},
@@ -91,7 +93,7 @@ type linkRule struct {
 	never []string // import paths, with all below them
 }
 
-// slim is a server or client over stdio: it pays for no other transport, no authorization, and
+// slim is a server or client over stdio: it pays for no other transport, no authorization, no complete schema library, and
 // nothing that the generator or the tests use.
 var slim = linkRule{
 	roots: []string{"generated/mcp", "runtime/stdio", "server", "client"},
@@ -105,11 +107,14 @@ var slim = linkRule{
 		"github.com/goccy/go-yaml",
 		"github.com/lestrrat-go",
 		"github.com/rogpeppe/go-internal",
+		"github.com/santhosh-tekuri/jsonschema",
 		"github.com/sony/gobreaker",
 		"github.com/spf13",
 		"github.com/stretchr/testify",
+		"go.etcd.io/bbolt",
 		"go.uber.org/goleak",
 		"golang.org/x/oauth2",
+		"golang.org/x/text",
 		"golang.org/x/tools",
 		"gopkg.in/yaml.v3",
 		"go.yaml.in/yaml",

@@ -1,12 +1,12 @@
-package server
+package schema
 
 import "strings"
 
 // maxCompared is how many names a wrong one is compared with.
 const maxCompared = 1000
 
-// nearest gives the name most like the one given, "" if none is like it: a model's slip, not another word.
-func nearest(name string, names []string) string {
+// Nearest gives the name most like the one given, "" if none is like it: a model's slip, not another word.
+func Nearest(name string, names []string) string {
 	if len(name) > maxQuoted {
 		return ""
 	}
