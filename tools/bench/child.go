@@ -56,8 +56,7 @@ func start(ctx context.Context, limit time.Duration, http bool, command []string
 		cancel()
 		return nil, fmt.Errorf("it does not serve: %w%s", err, c.stderr.text())
 	case <-ctx.Done():
-		err = context.Cause(ctx)
-		<-c.exited
+		err = errors.Join(context.Cause(ctx), <-c.exited)
 		cancel()
 		return nil, err
 	}
@@ -101,6 +100,27 @@ func (c *child) resident() (int64, error) {
 		}
 	}
 	return 0, errors.New("no VmRSS in its status")
+}
+
+// tick is the unit in which Linux tells other processes how long one ran.
+const tick = 10 * time.Millisecond
+
+// cpu gives the processor time of the child so far.
+func (c *child) cpu() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("processor time is read from /proc: %w", err)
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // the name may have blanks
+	if len(fields) < 13 {
+		return 0, errors.New("no processor time in its stat")
+	}
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * tick, err
 }
 
 // announcement is the standard error of a server, which says where it serves. It keeps the end of it.

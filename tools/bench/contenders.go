@@ -82,7 +82,9 @@ func build(ctx context.Context, c contender, dir string) (racer, error) {
 		}
 		r.hello = []string{binary}
 	}
-	r.version, err = versionOf(binary, c.module)
+	if r.version, err = versionOf(binary, c.module); r.version == "(devel)" {
+		r.version = commit(ctx, here)
+	}
 	return r, err
 }
 
@@ -93,6 +95,17 @@ func moduleFolder(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("go env GOMOD: %w", err)
 	}
 	return filepath.Dir(strings.TrimSpace(string(out))), nil
+}
+
+// commit names the commit of the source in a folder, with "-dirty" if files have changed since.
+func commit(ctx context.Context, folder string) string {
+	cmd := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty")
+	cmd.Dir = folder
+	out, err := cmd.Output()
+	if err != nil {
+		return "of no known commit"
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // versionOf reads from the binary itself which version of module it was built with.

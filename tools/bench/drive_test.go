@@ -238,11 +238,16 @@ func TestParse(t *testing.T) {
 	require.Equal(t, 5000, s.works[0].calls)
 	require.Equal(t, "http-list", s.works[1].name)
 	require.Len(t, s.servers, 2)
+	require.Len(t, s.parts, 1)
+	s, err = parse([]string{"-growth"}, os.Stderr)
+	require.NoError(t, err)
+	require.Len(t, s.parts, len(parts))
 	for _, c := range []struct{ flag, value, err string }{
 		{"-scale", "0.00001", "-scale is 1e-05"},
 		{"-rounds", "0", "-rounds is 0"},
 		{"-work", "nothing", `-work has "nothing", want some of http-call,`},
 		{"-servers", "bare,nobody", `-servers has "nobody"`},
+		{"-parts", "all", `-parts has "all", want some of table,growth,`},
 	} {
 		_, err := parse([]string{c.flag, c.value}, io.Discard)
 		require.ErrorContains(t, err, c.err)

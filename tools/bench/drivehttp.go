@@ -136,7 +136,7 @@ func dialHTTP(ctx context.Context, blind bool, address string) (*httpSession, er
 			return nil, err
 		}
 	}
-	c := &httpSession{blind: blind, host: u.Host, conn: conn, read: bufio.NewReaderSize(conn, readSize)}
+	c := &httpSession{blind: blind, host: u.Host, conn: conn, read: bufio.NewReader(conn)}
 	c.start = fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"+
 		"Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-11-25\r\n", u.Path, u.Host)
 	return c, nil

@@ -5,7 +5,7 @@
 // its resident memory; and the time from request to answer. Each figure is given as a ratio to that of bare, a program that
 // moves the same bytes and understands nothing.
 //
-//	go run . [-work list] [-servers list] [-rounds n] [-scale x] [-growth] [-doc file]
+//	go run . [-work list] [-servers list] [-rounds n] [-scale x] [-parts list | -growth] [-doc file]
 package main
 
 import (
@@ -36,24 +36,26 @@ type settings struct {
 	rounds  int
 	works   []work
 	servers []contender
+	parts   []part
+	scale   float64
 	timeout time.Duration // for one run of one server
-	growth  bool
 	doc     string
 }
 
 func parse(args []string, usage io.Writer) (settings, error) {
 	s := settings{args: args}
-	var names, what string
-	var scale float64
+	var names, what, which string
+	var growth bool
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	flags.StringVar(&what, "work", strings.Join(workNames(), ","), "what to measure")
 	flags.StringVar(&names, "servers", strings.Join(contenderNames(), ","), "servers to race; bare is the unit and should be among them")
-	flags.IntVar(&s.rounds, "rounds", 5, "rounds; every server runs once per round and work")
-	flags.Float64Var(&scale, "scale", 1, "multiplies the number of calls in a run")
+	flags.IntVar(&s.rounds, "rounds", 3, "rounds; every server runs once per round and work")
+	flags.Float64Var(&s.scale, "scale", 1, "multiplies the number of calls in a run")
 	flags.DurationVar(&s.timeout, "timeout", 3*time.Minute, "longest time one run may take")
-	flags.BoolVar(&s.growth, "growth", false, "measure growth too: sessions, sizes of messages, registered tools, clients; and plot it")
-	flags.StringVar(&s.doc, "doc", "", "write the table to this file, as Markdown, and the plots beside it")
+	flags.StringVar(&which, "parts", "table", "what to do of "+strings.Join(partNames(), ","))
+	flags.BoolVar(&growth, "growth", false, "do all parts: growth with sessions and sizes of messages, registered tools, clients, and the soak too")
+	flags.StringVar(&s.doc, "doc", "", "besides printing, put what was measured in this file, between its marks, and the plots beside it")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
@@ -69,9 +71,9 @@ func parse(args []string, usage io.Writer) (settings, error) {
 			return s, fmt.Errorf("-work has %q, want some of %s", name, strings.Join(workNames(), ","))
 		}
 		w := works[i]
-		n := float64(w.calls) * scale
+		n := float64(w.calls) * s.scale
 		if w.calls > 0 && (n < float64(max(1, w.flight)) || n > maxCalls) {
-			return s, fmt.Errorf("-scale is %g, which makes %g calls of %s, want %d to %d", scale, n, name, w.flight, maxCalls)
+			return s, fmt.Errorf("-scale is %g, which makes %g calls of %s, want %d to %d", s.scale, n, name, w.flight, maxCalls)
 		}
 		w.calls = int(n)
 		s.works = append(s.works, w)
@@ -82,6 +84,16 @@ func parse(args []string, usage io.Writer) (settings, error) {
 			return s, fmt.Errorf("-servers has %q, want some of %s", name, strings.Join(contenderNames(), ","))
 		}
 		s.servers = append(s.servers, contenders[i])
+	}
+	if growth {
+		which = strings.Join(partNames(), ",")
+	}
+	for _, name := range strings.Split(which, ",") {
+		i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
+		if i < 0 {
+			return s, fmt.Errorf("-parts has %q, want some of %s", name, strings.Join(partNames(), ","))
+		}
+		s.parts = append(s.parts, parts[i])
 	}
 	return s, nil
 }
@@ -109,15 +121,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		}
 		racers = append(racers, r)
 	}
-	results, err := race(ctx, s, racers, progress)
-	if err != nil {
-		return err
+	if s.doc != "" && (len(s.works) < len(works) || len(s.servers) < len(contenders)) {
+		fmt.Fprintf(progress, "%s is left as it is: not all works and servers are measured\n", s.doc)
+		s.doc = ""
 	}
-	if s.doc == "" {
-		report(out, s, racers, results)
-		return nil
-	}
-	return writeDoc(s, racers, results)
+	return runParts(ctx, s, racers, out, progress)
 }
 
 // heat names the runs that are compared with each other: one server at one work.

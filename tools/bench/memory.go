@@ -32,7 +32,7 @@ func binarySize(_ context.Context, r racer, _ *work, _ time.Duration) (sample, e
 const settleTime = 3 * time.Second
 
 // idleSessions opens sessions with an open stream each, and reports by how much the server's resident memory grew, divided
-// by their number. The POST requests of all share one connection.
+// by their number. The POST requests of all share one connection. If w has calls each session makes one.
 func idleSessions(ctx context.Context, r racer, w *work, limit time.Duration) (sample, error) {
 	args, err := httpArgs(r, w)
 	if err != nil {
@@ -42,12 +42,12 @@ func idleSessions(ctx context.Context, r racer, w *work, limit time.Duration) (s
 	if err != nil {
 		return sample{}, err
 	}
-	grown, err := openIdle(c, r.blind, w.flight)
+	grown, err := openIdle(c, r.blind, w)
 	_, err = c.end(err)
 	return sample{bytes: grown / int64(w.flight)}, err
 }
 
-func openIdle(c *child, blind bool, n int) (int64, error) {
+func openIdle(c *child, blind bool, w *work) (int64, error) {
 	post, err := dialHTTP(c.ctx, blind, c.address)
 	if err != nil {
 		return 0, err
@@ -61,7 +61,7 @@ func openIdle(c *child, blind bool, n int) (int64, error) {
 	}()
 	var before int64
 	const warm = 10 // sessions before the first reading
-	for i := range n + warm {
+	for i := range w.flight + warm {
 		if i == warm {
 			time.Sleep(settleTime / 3)
 			if before, err = c.resident(); err != nil {
@@ -71,6 +71,11 @@ func openIdle(c *child, blind bool, n int) (int64, error) {
 		if err := post.initialize(); err != nil {
 			return 0, fmt.Errorf("session %d: %w", i, err)
 		}
+		if w.calls > 0 {
+			if err := post.do(i, w); err != nil {
+				return 0, fmt.Errorf("session %d: %w", i, err)
+			}
+		}
 		stream, err := openStream(c.ctx, c.address, string(post.head))
 		if err != nil {
 			return 0, fmt.Errorf("stream %d: %w", i, err)
@@ -79,7 +84,7 @@ func openIdle(c *child, blind bool, n int) (int64, error) {
 	}
 	time.Sleep(settleTime)
 	after, err := c.resident()
-	return after - before, err
+	return after - before, errors.Join(err, post.check(w.req))
 }
 
 // openStream opens a session's own stream, with the head of its requests, and reads the head of the response.

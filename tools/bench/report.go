@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -10,18 +11,34 @@ import (
 	"strings"
 )
 
-// report prints the table, with all that is needed to repeat it, as Markdown.
-func report(w io.Writer, s settings, racers []racer, got results) {
-	fmt.Fprintf(w, "command: `%s`\n\n", strings.Join(append([]string{"go -C tools/bench run ."}, s.args...), " "))
-	fmt.Fprintf(w, "machine: %s, %d cores, %s/%s, %s\n\n", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	var versions []string
+// runTable races the works.
+func runTable(ctx context.Context, s settings, racers []racer, out, progress io.Writer) (map[string][]byte, error) {
+	got, err := race(ctx, s, racers, progress)
+	if err == nil {
+		report(out, s, racers, got)
+	}
+	return nil, err
+}
+
+// machine says what it was measured on.
+func machine() string {
+	return fmt.Sprintf("%s, %d cores, %s/%s, %s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// versions says which versions of the libraries are in the servers.
+func versions(racers []racer) string {
+	var all []string
 	for _, r := range racers {
 		if r.version != "" {
-			versions = append(versions, r.name+" "+r.version)
+			all = append(all, r.name+" "+r.version)
 		}
 	}
-	fmt.Fprintf(w, "versions: %s\n\n", strings.Join(versions, ", "))
-	fmt.Fprintf(w, "rounds: %d. A cell is the median over the rounds of the ratio to bare in the same round, and the median itself.\n\n", s.rounds)
+	return strings.Join(all, ", ")
+}
+
+// report writes the table.
+func report(w io.Writer, s settings, racers []racer, got results) {
+	fmt.Fprintf(w, "A cell is the median over %d rounds of the ratio to bare in the same round, and the median itself.\n\n", s.rounds)
 
 	fmt.Fprint(w, "| work | figure |")
 	for _, r := range racers {

@@ -2,11 +2,13 @@
 // request, and answers with canned bytes, so what it costs is what the operating system and net/http ask for moving them.
 //
 //	bare [-http ADDRESS] [-events N -event SIZE] SIZE
+//	bare -speak [-http ADDRESS]
 //
 // Each answer is SIZE bytes long, its newline included, and leaves in one write of its own: one line in, one line out.
 // Over HTTP a message without id is answered with status 202, and a GET with the head of an event stream, whose
 // connection is then taken over and kept without a goroutine. With -events a call of a tool is answered with a stream of N
-// events of so many bytes, each flushed, and one of SIZE bytes.
+// events of so many bytes, each flushed, and one of SIZE bytes. With -speak it is for clients: it understands just enough to
+// answer each request under its id, and every call of a tool with the same text.
 package main
 
 import (
@@ -36,8 +38,15 @@ func run(args []string) error {
 	address := flags.String("http", "", "address to serve HTTP at")
 	events := flags.Int("events", 0, "events before the answer to a call of a tool")
 	event := flags.Int("event", 0, "bytes of each")
+	speak := flags.Bool("speak", false, "answer so that a client understands it")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *speak {
+		if *address != "" {
+			return web.Serve("bare", *address, &site{speak: true})
+		}
+		return speakLines()
 	}
 	if flags.NArg() != 1 {
 		return fmt.Errorf("usage: bare [-http ADDRESS] [-events N -event SIZE] SIZE")
@@ -66,6 +75,7 @@ type site struct {
 	answer []byte
 	events int
 	event  []byte
+	speak  bool
 
 	mu     sync.Mutex
 	parked []net.Conn
@@ -80,6 +90,10 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
+		return
+	}
+	if s.speak {
+		s.say(w, body)
 		return
 	}
 	switch {

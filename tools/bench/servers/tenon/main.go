@@ -1,11 +1,13 @@
 // Command tenon serves the tools of the races with Tenon: over standard input and output, or with -http over Streamable
-// HTTP. See the package fixture for its flags.
+// HTTP. See the package fixture for its flags. With TENON_BENCH_WITHOUT_TAKEOVER in the environment idle streams stay with
+// net/http.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/tenonmcp/tenon/generated/mcp"
 	"github.com/tenonmcp/tenon/runtime/stdio"
@@ -19,7 +21,11 @@ import (
 
 func main() {
 	flags := fixture.Parse()
-	s := server.New("tenon", "1.0.0", server.LimitProgress(server.ProgressLimit{Off: true}))
+	options := []server.Option{server.LimitProgress(server.ProgressLimit{Off: true})}
+	if flags.Many > 0 {
+		options = append(options, server.PageSize(fixture.ManyPage))
+	}
+	s := server.New("tenon", "1.0.0", options...)
 	if flags.Catalogue {
 		for _, t := range catalogue.Tools() {
 			def := mcp.Tool{Name: t.Name, Description: t.Description, InputSchema: wire.MustRaw(t.Schema)}
@@ -38,9 +44,16 @@ func main() {
 			return "content", nil
 		})
 	}
+	if flags.Many > 0 {
+		debug.FreeOSMemory() // what registering left over: the memory of what is registered is measured
+	}
 	var err error
 	if flags.HTTP != "" {
-		err = web.Serve("tenon", flags.HTTP, streamhttp.Handler(s))
+		var transport []streamhttp.Option
+		if os.Getenv("TENON_BENCH_WITHOUT_TAKEOVER") != "" {
+			transport = append(transport, streamhttp.WithoutTakeover())
+		}
+		err = web.Serve("tenon", flags.HTTP, streamhttp.Handler(s, transport...))
 	} else {
 		err = s.Serve(context.Background(), stdio.Serve)
 	}
