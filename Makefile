@@ -12,7 +12,7 @@ BENCH ?= .
 COUNT ?= 1
 # How often `make conformance` runs the suite.
 RUNS ?= 1
-# Flags for the harness that `make bench-peers` runs, such as: PEERS='-inflight 32 -rounds 9'
+# Flags for the harness that `make bench-peers` runs: PEERS='-rounds 9 -growth' is all there is, PEERS='-work stdio-1' a row.
 PEERS ?=
 # Flags for `make chaos` and `make soak`, such as: SOAK='-sessions 1000 -time 10s'
 CHAOS ?=
@@ -49,9 +49,10 @@ test: ## Run all tests; needs nothing but Go
 	go test ./...
 
 .PHONY: race
-race: ## Run all tests under the race detector, those of tools/bench too; needs a C compiler
-	go test -race ./...
-	go -C tools/bench test -race ./...
+race: ## Run all tests under the race detector, short where they move megabytes, those of tools/bench and tools/authserver too; needs a C compiler
+	go test -race -short ./...
+	go -C tools/bench test -race -short ./...
+	go -C tools/authserver test -race -short ./...
 
 .PHONY: lint
 lint: ## Check formatting, import directions, vet, staticcheck, errcheck, known vulnerabilities
@@ -63,6 +64,9 @@ lint: ## Check formatting, import directions, vet, staticcheck, errcheck, known 
 	go -C tools/bench vet ./...
 	go -C tools/bench $(TOOL) staticcheck ./...
 	go -C tools/bench $(TOOL) $(ERRCHECK) ./...
+	go -C tools/authserver vet ./...
+	go -C tools/authserver $(TOOL) staticcheck ./...
+	go -C tools/authserver $(TOOL) $(ERRCHECK) ./...
 	tools/lint/vulns
 
 .PHONY: cross
@@ -90,12 +94,16 @@ soak: ## Hold 15,000 sessions with open streams on one server process, and call 
 	go run ./tools/soak $(SOAK)
 
 .PHONY: bench
-bench: ## Run the benchmarks of generated/mcp and runtime; BENCH picks some, COUNT repeats them
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./generated/... ./runtime/...
+bench: ## Run the benchmarks of generated/mcp, runtime and server; BENCH picks some, COUNT repeats them
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./generated/... ./runtime/... ./server
+
+.PHONY: bench-check
+bench-check: ## Say what the hot paths allocate, and fail if one allocates more than it may; make test does this too
+	@go test -count 1 -v ./tools/allocs | awk '/^=== RUN/ {name = $$3} / allocations of at most / {sub(/^.*go:[0-9]+: /, ""); printf "%-24s %s\n", name, $$0} /^(--- FAIL|FAIL|ok)/'
 
 .PHONY: bench-peers
-bench-peers: ## Race the hello server against other SDKs and a bare echo over stdio, as whole processes
-	go -C tools/bench run . $(PEERS)
+bench-peers: ## Race servers of several SDKs and a bare one as whole processes, print the table and put it in docs/performance.md; some ten minutes
+	go -C tools/bench run . -doc ../../docs/performance.md $(PEERS)
 
 .PHONY: conformance
 conformance: ## Run the official conformance suite, RUNS times (1), against our server and client; needs npm

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -283,13 +284,13 @@ func TestACancellationComesAfterItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for took, want := range map[time.Duration]int{500 * time.Millisecond: 1, 10 * time.Second: 0} {
 			m, end := scripted("event: endpoint\ndata: ?s=1\n\n")
-			var accepted, before int
+			var accepted, before atomic.Int32
 			m.post = func(r *http.Request, body string) (*http.Response, error) {
 				if strings.Contains(body, "cancelled") {
-					before = accepted
+					before.Store(accepted.Load())
 				} else {
 					time.Sleep(took)
-					accepted++
+					accepted.Add(1)
 				}
 				return answer(r, http.StatusAccepted, "", strings.NewReader("")), nil
 			}
@@ -300,7 +301,7 @@ func TestACancellationComesAfterItsRequest(t *testing.T) {
 			cancel()
 			time.Sleep(time.Minute)
 			require.Len(t, m.sent(), 2)
-			require.Equal(t, want, before)
+			require.EqualValues(t, want, before.Load())
 			_ = end.Close()
 			_ = conn.Close()
 		}

@@ -81,7 +81,9 @@ func TestFiftyOversizedLinesAtOnce(t *testing.T) {
 		}
 		if stops {
 			require.Eventually(t, func() bool { return memory.Held() == shared }, time.Minute, time.Millisecond)
+			mu.Lock()
 			peak = max(peak, live())
+			mu.Unlock()
 			for _, l := range all {
 				l.Close(nil)
 				_ = l.in.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,10 +63,10 @@ func TestNoPingsByDefaultAndNoneOnceStopped(t *testing.T) {
 // deaf is a stream that is not heard for now.
 type deaf struct {
 	*wiretap
-	listening bool
+	listening atomic.Bool
 }
 
-func (d *deaf) Listening() bool { return d.listening }
+func (d *deaf) Listening() bool { return d.listening.Load() }
 
 func TestNoPingsWhileNobodyListens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -76,7 +77,7 @@ func TestNoPingsWhileNobodyListens(t *testing.T) {
 		time.Sleep(time.Hour + time.Millisecond)
 		o.quiet(t)
 		require.NoError(t, o.Err(), "what was not sent was not missed")
-		d.listening = true
+		d.listening.Store(true)
 		time.Sleep(time.Second)
 		o.expect(pingOfOurs(1))
 		require.NoError(t, o.receive(pong(1)))

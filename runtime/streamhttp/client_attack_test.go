@@ -76,7 +76,8 @@ func TestServerThatAnswersGarbage(t *testing.T) {
 // TestServerThatBreaksOffAtEveryOffset: a call whose answer is cut off fails, and gives nothing of what came.
 func TestServerThatBreaksOffAtEveryOffset(t *testing.T) {
 	withMock(t, func(t *testing.T, m *mock) {
-		n, stream := 0, false
+		var n atomic.Int64
+		var stream atomic.Bool
 		text := func(id string) string {
 			return `{"jsonrpc":"2.0","id":` + id + `,"result":{"text":"` + strings.Repeat("x", 480) + `"}}`
 		}
@@ -86,29 +87,30 @@ func TestServerThatBreaksOffAtEveryOffset(t *testing.T) {
 				return
 			}
 			answer, media := text(msg.ID.String()), "application/json"
-			if stream {
+			if stream.Load() {
 				answer, media = "data: "+answer+"\n\n", "text/event-stream"
 			}
 			w.Header().Set("Content-Type", media)
 			w.Header().Set("Content-Length", fmt.Sprint(len(answer)))
-			_, _ = io.WriteString(w, answer[:min(n, len(answer))])
+			_, _ = io.WriteString(w, answer[:min(int(n.Load()), len(answer))])
 			w.(http.Flusher).Flush()
-			if n < len(answer) {
+			if int(n.Load()) < len(answer) {
 				panic(http.ErrAbortHandler)
 			}
 		}
 		s, _ := m.connect()
 		for range 2 {
 			whole := len(text("1000"))
-			if stream {
+			if stream.Load() {
 				whole += len("data: ")
 			}
-			for n = 0; n < whole-4; n++ {
-				require.Error(t, s.Call(t.Context(), "x", nil, nil), "offset %d", n)
+			for at := range whole - 4 {
+				n.Store(int64(at))
+				require.Error(t, s.Call(t.Context(), "x", nil, nil), "offset %d", at)
 			}
-			n = 1 << 20
+			n.Store(1 << 20)
 			require.NoError(t, s.Call(t.Context(), "x", nil, nil))
-			stream = true
+			stream.Store(true)
 		}
 	})
 }
@@ -153,9 +155,9 @@ func TestStreamThatNeverEnds(t *testing.T) {
 // second, though the server says to come back at once.
 func TestServerThatSendsUsBackAtOnce(t *testing.T) {
 	withMock(t, func(t *testing.T, m *mock) {
-		n := 0
+		var n atomic.Int32
 		m.serve = func(w http.ResponseWriter, r *http.Request, msg *rpc.Message) {
-			if n++; n < 10_000 {
+			if n := n.Add(1); n < 10_000 {
 				sse(w, fmt.Sprintf("id: %d\nretry: 0\ndata: \n\n", n))
 			} else {
 				<-r.Context().Done() // the test has failed, and must not go on for ever
@@ -167,8 +169,8 @@ func TestServerThatSendsUsBackAtOnce(t *testing.T) {
 		require.ErrorIs(t, s.Call(ctx, "x", nil, nil), context.DeadlineExceeded)
 		require.NoError(t, conn.Close())
 		synctest.Wait()
-		require.LessOrEqual(t, n, 2*110, "two streams, for a second")
-		require.GreaterOrEqual(t, n, 20)
+		require.LessOrEqual(t, n.Load(), int32(2*110), "two streams, for a second")
+		require.GreaterOrEqual(t, n.Load(), int32(20))
 	})
 }
 

@@ -140,6 +140,9 @@ func (r *Receiver) adoptOrphans(ctx context.Context) {
 // adopt takes over one task: runs it again, or ends it. It reports whether it is no orphan any more.
 func (r *Receiver) adopt(ctx context.Context, rec *Record) bool {
 	why := r.mayRun(rec)
+	if errors.Is(why, ErrDrop) {
+		return r.drop(ctx, rec)
+	}
 	rec.Holder, rec.Updated = r.holder, time.Now()
 	if why != nil {
 		e := rpc.Errorf(mcp.CodeInternalError, "%w", why)
@@ -169,6 +172,20 @@ func (r *Receiver) adopt(ctx context.Context, rec *Record) bool {
 	r.mu.Unlock()
 	r.log.InfoContext(ctx, "tasks: started again, its process had died", r.about(rec, "run", rec.Runs)...)
 	t.launch(ctx)
+	return true
+}
+
+// ErrDrop is matched by the error of Config.Resume for a task that is nobody's any more: it is removed.
+var ErrDrop = errors.New("the task is nobody's any more")
+
+// drop removes an orphan that nobody can ask for.
+func (r *Receiver) drop(ctx context.Context, rec *Record) bool {
+	if err := r.store.Delete(ctx, rec.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		_ = r.broken(ctx, "delete", err)
+		return false
+	}
+	r.add(func(s *Stats) { s.Abandoned++ })
+	r.log.InfoContext(ctx, "tasks: removed, its owner had gone with the process", r.about(rec)...)
 	return true
 }
 

@@ -328,3 +328,44 @@ func TestAnExpiredTaskIsGoneAtOnce(t *testing.T) {
 		require.ErrorIs(t, err, ErrNotFound)
 	})
 }
+
+// TestWhoWaitsIsLetGoWithHisSession: nothing is kept of a request for an outcome whose session has ended.
+func TestWhoWaitsIsLetGoWithHisSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, peer := process(t, NewMemory(0))
+		id := begin(t, peer, "again")
+		waiters := func() int {
+			synctest.Wait()
+			live := s.lookup(id)
+			live.lock()
+			defer live.unlock()
+			return len(live.waiters)
+		}
+		sessions := []*rpc.Session{s.dial(t, "", nil), s.dial(t, "", nil)}
+		ended := make(chan error, len(sessions))
+		for _, session := range sessions {
+			go func() {
+				_, err := result(context.Background(), session, id)
+				ended <- err
+			}()
+		}
+		require.Equal(t, 2, waiters())
+		for i, session := range sessions {
+			session.Close(nil)
+			require.Error(t, <-ended)
+			require.Equal(t, 1-i, waiters())
+		}
+	})
+}
+
+func TestWhatIsNobodysIsRemoved(t *testing.T) {
+	store := NewMemory(0)
+	r := &Record{ID: "a", Owner: "gone", Method: mcp.MethodCallTool, Status: mcp.TaskStatusWorking, Created: time.Now(), TTL: time.Hour, Holder: "dead"}
+	require.NoError(t, store.Create(t.Context(), r, Room{}))
+	s := newSide(Config{Store: store, Logger: slog.New(slog.DiscardHandler), Resume: func(*Record) error { return ErrDrop }})
+	s.Start()
+	defer s.stop(t)
+	require.Eventually(t, func() bool { return s.Stats().Abandoned == 1 }, 10*time.Second, time.Millisecond)
+	_, err := store.Get(t.Context(), "a")
+	require.ErrorIs(t, err, ErrNotFound)
+}

@@ -44,7 +44,7 @@ type Config struct {
 	// and the Receiver closes it. ctx has the values of the request's, or none if it runs again.
 	Session func(ctx context.Context, run Run) (*rpc.Session, error)
 	// Resume tells whether the request of a record that was running when its process died may be run again; an error says
-	// why not, and is what the task fails with. Nil never runs anything again.
+	// why not, and is what the task fails with, unless it matches [ErrDrop]. Nil never runs anything again.
 	Resume func(r *Record) error
 }
 

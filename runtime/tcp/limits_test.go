@@ -292,6 +292,9 @@ func peak(f func()) uint64 {
 // Fifty peers send messages of a gigabyte in all, and fifty the start of one each, all at once: what is held is bounded by
 // the places for large messages, and nobody else is kept waiting.
 func TestMemoryIsFlatWhenManyMessagesAreTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves gigabytes, which takes minutes under the race detector: the full run has it")
+	}
 	const peers, most, places = 50, 16 << 20, 2
 	server, l := start(t, "127.0.0.1:0", tcp.WithLimits(tcp.Limits{ReadBytes: places * most}))
 	chunk := []byte(strings.Repeat("x", 64<<10))
@@ -333,6 +336,9 @@ func TestMemoryIsFlatWhenManyMessagesAreTooLarge(t *testing.T) {
 }
 
 func TestMemoryIsFlatWhenMessagesStopHalfway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves gigabytes, which takes minutes under the race detector: the full run has it")
+	}
 	const peers, most, places = 50, 16 << 20, 2
 	server, l := start(t, "127.0.0.1:0", tcp.WithLimits(tcp.Limits{ReadBytes: places * most, Lines: rpc.LineLimits{ReadTime: 100 * time.Millisecond}}))
 	var all []*raw

@@ -31,6 +31,9 @@ func RunSizesThatEnd(t *testing.T, open func(t *testing.T, client, server int) r
 }
 
 func runSizes(t *testing.T, open func(t *testing.T, client, server int) rpc.Transport, received func(*testing.T, *peer)) {
+	if testing.Short() {
+		t.Skip("megabytes take long under the race detector: the full run has them")
+	}
 	for _, test := range []struct {
 		name           string
 		client, server int

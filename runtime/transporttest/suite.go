@@ -218,7 +218,10 @@ func bothDirections(t *testing.T, p *peer) {
 var errOther = rpc.Errorf(rpc.CodeInternalError, "the answer belongs to another call")
 
 func thousandCalls(t *testing.T, p *peer) {
-	const n = 1000
+	n := 1000
+	if testing.Short() {
+		n = 200
+	}
 	errs := make(chan error, n)
 	ctx := bounded(t)
 	for i := range n {
@@ -267,6 +270,9 @@ func filled(n int) wire.Raw {
 }
 
 func large(t *testing.T, p *peer) {
+	if testing.Short() {
+		t.Skip("megabytes take long under the race detector: the full run has them")
+	}
 	params := filled(largest)
 	raw, err := p.echo(bounded(t), params)
 	require.NoError(t, err)
@@ -276,6 +282,9 @@ func large(t *testing.T, p *peer) {
 }
 
 func tooLarge(t *testing.T, p *peer) {
+	if testing.Short() {
+		t.Skip("megabytes take long under the race detector: the full run has them")
+	}
 	_, err := p.echo(bounded(t), filled(largest+1024))
 	require.Error(t, err)
 	_, err = p.echo(bounded(t), wire.MustRaw(`{}`))

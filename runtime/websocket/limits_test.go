@@ -403,6 +403,9 @@ func peak(f func()) uint64 {
 
 // Fifty peers send messages of a gigabyte in all, each one byte too large, all at once: what is held is bounded.
 func TestMemoryIsFlatWhenManyMessagesAreTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves gigabytes, which takes minutes under the race detector: the full run has it")
+	}
 	const peers, most, room = 50, 16 << 20, 2
 	s, address := start(t, websocket.WithLimits(websocket.Limits{ReadBytes: room * most}))
 	text := []byte(strings.Repeat("x", most+1))
@@ -429,6 +432,9 @@ func TestMemoryIsFlatWhenManyMessagesAreTooLarge(t *testing.T) {
 }
 
 func TestMemoryIsFlatWhenMessagesStopHalfway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves gigabytes, which takes minutes under the race detector: the full run has it")
+	}
 	const peers, most, room = 50, 16 << 20, 2
 	s, address := start(t, websocket.WithLimits(websocket.Limits{
 		ReadBytes: room * most, Wire: websocket.Wire{ReadTime: 100 * time.Millisecond, EndTime: 100 * time.Millisecond},

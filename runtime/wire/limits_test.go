@@ -48,6 +48,9 @@ func TestNestingAtTheLimit(t *testing.T) {
 func linear(_ *testing.T, work func(n int) func()) { work(1_000_000)() }
 
 func TestLinearTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a million of everything takes minutes under the race detector: the full run has it")
+	}
 	valid := func(text []byte) func() {
 		return func() {
 			if err := Valid(text, Options{MaxDepth: 1 << 30}); err != nil {

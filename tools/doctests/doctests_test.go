@@ -3,6 +3,8 @@ package doctests
 import (
 	"io/fs"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -11,7 +13,7 @@ import (
 )
 
 // documents are those whose claims are tests. One that is not written yet names none.
-var documents = []string{"docs/security.md", "docs/limits.md"}
+var documents = []string{"docs/security.md", "docs/limits.md", "docs/tasks.md", "docs/authorization.md"}
 
 // TestTheTestsThatDocumentsNameExist: a row of the tables is worth as much as the test that it names.
 func TestTheTestsThatDocumentsNameExist(t *testing.T) {
@@ -26,6 +28,20 @@ func TestTheTestsThatDocumentsNameExist(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Empty(t, Missing(Named(string(text)), tests), "named in %s, but in no package", document)
+	}
+}
+
+// TestTheExamplesOfAuthorizationExist: each method has an example that go test runs.
+func TestTheExamplesOfAuthorizationExist(t *testing.T) {
+	tree := os.DirFS("../..")
+	tests, err := Tests(tree)
+	require.NoError(t, err)
+	text, err := fs.ReadFile(tree, "docs/authorization.md")
+	require.NoError(t, err)
+	named := regexp.MustCompile(`\bExample[A-Za-z_]*\b`).FindAllString(string(text), -1)
+	require.Greater(t, len(named), 20)
+	for _, name := range named {
+		require.True(t, slices.Contains(tests[name], "server/serverauth") || slices.Contains(tests[name], "client/clientauth"), "there is no %s", name)
 	}
 }
 

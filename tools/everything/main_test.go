@@ -152,7 +152,7 @@ func fill(_ context.Context, form *mcp.ElicitFormParams) (*mcp.ElicitResult, err
 	known := map[string]any{
 		"username": "ada", "email": "ada@example.com",
 		"row": "front", "side": "A", "extras": []string{"meal"},
-		"untitledSingle": "option1", "titledMulti": []string{"value1", "value3"},
+		"way": "careful", "untitledSingle": "option1", "titledMulti": []string{"value1", "value3"},
 	}
 	for _, field := range form.RequestedSchema.Properties {
 		if value, ok := known[field.Name]; ok {

@@ -9,12 +9,23 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/tenonmcp/tenon/runtime/rpc"
 	"github.com/tenonmcp/tenon/runtime/tcp"
+	"github.com/tenonmcp/tenon/server"
 )
 
-// endTime is how long calls may go on when the server is told to end.
-const endTime = 5 * time.Second
+const (
+	// endTime is how long calls may go on when the server is told to end.
+	endTime = 5 * time.Second
+	// endTasksTime is the same for tasks.
+	endTasksTime = time.Second
+)
+
+// endTasks ends the tasks that run. Those that can are run again by the process that opens the file next.
+func endTasks(s *server.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), endTasksTime)
+	defer cancel()
+	return s.Shutdown(ctx)
+}
 
 // handler is a transport that is served over HTTP.
 type handler interface {
@@ -24,7 +35,7 @@ type handler interface {
 
 // serveWeb serves handlers at their paths until ctx ends. It says on stderr where the one at /mcp listens, as address may leave
 // the port to the system.
-func serveWeb(ctx context.Context, handlers map[string]handler, scheme, address string, stderr io.Writer) error {
+func serveWeb(ctx context.Context, s *server.Server, handlers map[string]handler, scheme, address string, stderr io.Writer) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
@@ -43,6 +54,7 @@ func serveWeb(ctx context.Context, handlers map[string]handler, scheme, address 
 		return err
 	case <-ctx.Done():
 	}
+	err = endTasks(s) // whoever waits for one has an answer then
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
 	for _, h := range handlers {
@@ -52,7 +64,7 @@ func serveWeb(ctx context.Context, handlers map[string]handler, scheme, address 
 }
 
 // serveLines serves until ctx ends, and says where it listens.
-func serveLines(ctx context.Context, a rpc.Acceptor, address string, stderr io.Writer) error {
+func serveLines(ctx context.Context, a *server.Server, address string, stderr io.Writer) error {
 	listener, err := tcp.Listen(ctx, address)
 	if err != nil {
 		return err
@@ -71,7 +83,8 @@ func serveLines(ctx context.Context, a rpc.Acceptor, address string, stderr io.W
 		return err
 	case <-ctx.Done():
 	}
+	err = endTasks(a)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
-	return errors.Join(s.Shutdown(ending), <-served)
+	return errors.Join(err, s.Shutdown(ending), <-served)
 }

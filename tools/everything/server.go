@@ -10,8 +10,8 @@ import (
 )
 
 // newServer makes the server with all that it has.
-func newServer() *server.Server {
-	s := server.New("tenon-everything", "1.0.0",
+func newServer(opts ...server.Option) *server.Server {
+	s := server.New("tenon-everything", "1.0.0", append([]server.Option{
 		server.Info(mcp.Implementation{
 			Title:       "Everything",
 			Description: "One of everything that the protocol knows.",
@@ -19,11 +19,13 @@ func newServer() *server.Server {
 		}),
 		server.Instructions("Every tool shows one feature of the protocol; its description says which."),
 		server.Subscriptions(),
-	)
+		server.LimitTasks(server.TaskLimits{PollInterval: 200 * time.Millisecond}), // those who try it do not like to wait
+	}, opts...)...)
 	addContentTools(s)
 	addCallTools(s)
 	addAskTools(s)
 	addFormTools(s)
+	addTaskTools(s)
 	touched := new(atomic.Int64) // how often the watched resource was changed
 	addChangeTools(s, touched)
 	addResources(s, touched)

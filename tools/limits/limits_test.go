@@ -25,6 +25,7 @@ var folders = map[string]string{
 	"rpc": "runtime/rpc", "pipe": "runtime/pipe", "stdio": "runtime/stdio", "tcp": "runtime/tcp", "websocket": "runtime/websocket",
 	"streamhttp": "runtime/streamhttp", "legacysse": "runtime/legacysse", "schemalimit": "runtime/schemalimit",
 	"httpclient": "runtime/internal/httpclient", "server": "server", "client": "client", "resilience": "client/resilience",
+	"serverauth": "server/serverauth", "clientauth": "client/clientauth",
 }
 
 // structs are those each field of which must be on the page.
@@ -32,6 +33,7 @@ var structs = []string{
 	"rpc.Limits", "rpc.LineLimits", "pipe.Limits", "stdio.Limits", "tcp.Limits", "websocket.Limits", "websocket.Wire",
 	"streamhttp.Limits", "streamhttp.ClientLimits", "streamhttp.MemoryLimits", "legacysse.Limits", "legacysse.ClientLimits",
 	"server.Limits", "server.ResourceLimits", "client.Limits", "schemalimit.Limits",
+	"serverauth.GuessLimits", "serverauth.KeyLimits", "serverauth.FetchLimits", "clientauth.Limits",
 }
 
 // nested are fields that are limits of another package, which has rows of its own.

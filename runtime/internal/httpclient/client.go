@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+
+	"github.com/tenonmcp/tenon/runtime/rpc"
+	"github.com/tenonmcp/tenon/runtime/wire"
 )
 
 // defaultHeader is how many bytes the header of an answer may have; that of net/http is 10 MiB.
@@ -59,9 +62,15 @@ func Start(resp *http.Response) []byte {
 	return head
 }
 
-// Refusal is the text for an answer that is no success.
+// Refusal is the text for an answer that is no success, with the start of its body, or with the message of that if it is a
+// JSON-RPC error.
 func Refusal(method string, status int, body string) string {
 	text := fmt.Sprintf("%s: HTTP status %d %s", method, status, http.StatusText(status))
+	if strings.HasPrefix(body, "{") {
+		if m, err := rpc.Parse([]byte(body), wire.Options{}); err == nil && m.Kind == rpc.KindError {
+			body = m.Error.Message
+		}
+	}
 	if body := strings.TrimSpace(body); body != "" {
 		const most = 200
 		if len(body) > most {
