@@ -317,7 +317,7 @@ func slowHandler(t *testing.T, p *peer) {
 	}, most, time.Millisecond)
 	cancel()
 	for range 2 {
-		<-done
+		require.ErrorIs(t, <-done, context.Canceled)
 	}
 }
 
