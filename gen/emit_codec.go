@@ -360,7 +360,7 @@ func appendExpr(src func() *jen.Statement, r *ref) *jen.Statement {
 	case formString:
 		return call("AppendString", src())
 	case formBase64:
-		return call("AppendString", jen.String().Call(src()))
+		return call("AppendBase64", src())
 	case formBool:
 		return call("AppendBool", src())
 	case formInt:

@@ -119,7 +119,7 @@ func (v *AudioContent) AppendJSON(b []byte) []byte {
 	b = append(b, `{"type":"audio","mimeType":`...)
 	b = wire.AppendString(b, v.MIMEType)
 	b = append(b, `,"data":`...)
-	b = wire.AppendString(b, string(v.Data))
+	b = wire.AppendBase64(b, v.Data)
 	if v.Annotations != nil {
 		b = append(b, `,"annotations":`...)
 		b = v.Annotations.AppendJSON(b)
@@ -182,7 +182,7 @@ func (v *BlobResourceContents) AppendJSON(b []byte) []byte {
 	b = append(b, `{"uri":`...)
 	b = wire.AppendString(b, v.URI)
 	b = append(b, `,"blob":`...)
-	b = wire.AppendString(b, string(v.Blob))
+	b = wire.AppendBase64(b, v.Blob)
 	if v.MIMEType != "" {
 		b = append(b, `,"mimeType":`...)
 		b = wire.AppendString(b, v.MIMEType)
@@ -436,7 +436,7 @@ func (v *ImageContent) AppendJSON(b []byte) []byte {
 	b = append(b, `{"type":"image","mimeType":`...)
 	b = wire.AppendString(b, v.MIMEType)
 	b = append(b, `,"data":`...)
-	b = wire.AppendString(b, string(v.Data))
+	b = wire.AppendBase64(b, v.Data)
 	if v.Annotations != nil {
 		b = append(b, `,"annotations":`...)
 		b = v.Annotations.AppendJSON(b)

@@ -187,7 +187,9 @@ func (l *leader) takeOver(doing *incoming) {
 	if !l.busy.CompareAndSwap(doing, nil) {
 		return
 	}
-	l.took(slow) // nobody else is at it: whoever was reading does not any more
+	if doing != flushing {
+		l.took(slow) // nobody else is at it: whoever was reading does not any more
+	}
 	l.c.w.signal()
 	go l.lead()
 }

@@ -1,13 +1,60 @@
 package wire
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+	"sync/atomic"
+)
 
 // Base64 is binary data as base64 text (RFC 4648 section 4, padded), as it came:
 // it is checked when its bytes are asked for.
 type Base64 string
 
 // EncodeBase64 returns b as base64.
-func EncodeBase64(b []byte) Base64 { return Base64(base64.StdEncoding.EncodeToString(b)) }
+func EncodeBase64(b []byte) Base64 {
+	s := Base64(base64.StdEncoding.EncodeToString(b))
+	remember(s)
+	return s
+}
+
+// AppendBase64 appends s as a JSON string, whether or not it is base64.
+func AppendBase64(dst []byte, s Base64) []byte {
+	if !known(s) {
+		return AppendString(dst, string(s))
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
+
+// right are texts that are base64 for certain: what was encoded or checked last. An image is looked at once, and not again
+// to validate it, and to find what needs an escape, each time that it is sent. To compare a text with itself costs nothing.
+var (
+	right     [4]atomic.Pointer[Base64]
+	rightNext atomic.Uint32
+)
+
+// Texts that are remembered are large enough for that to be worth it, and small enough to be kept.
+const leastRight, mostRight = 4 << 10, 256 << 10
+
+func remember(s Base64) {
+	if len(s) >= leastRight && len(s) <= mostRight {
+		kept := s // what escapes is allocated here, and not for every text
+		right[rightNext.Add(1)%uint32(len(right))].Store(&kept)
+	}
+}
+
+// known reports whether s is base64 for certain.
+func known(s Base64) bool {
+	if len(s) < leastRight || len(s) > mostRight {
+		return false
+	}
+	for i := range right {
+		if p := right[i].Load(); p != nil && *p == s {
+			return true
+		}
+	}
+	return false
+}
 
 // Bytes returns the data. The error is a [*PathError] with an empty pointer.
 func (s Base64) Bytes() ([]byte, error) {
@@ -21,6 +68,9 @@ func (s Base64) Bytes() ([]byte, error) {
 // of four characters of the alphabet, the last one padded with '='. Unused bits
 // in the last character are not looked at.
 func (s Base64) Validate() error {
+	if known(s) {
+		return nil
+	}
 	if len(s)%4 != 0 {
 		return &PathError{Offset: -1, Expected: "base64 in whole groups of four characters"}
 	}
@@ -45,6 +95,7 @@ func (s Base64) Validate() error {
 	if good&highs != highs || bad != 0 {
 		return &PathError{Offset: -1, Expected: "base64"}
 	}
+	remember(s)
 	return nil
 }
 

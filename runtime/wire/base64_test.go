@@ -30,3 +30,21 @@ func TestBase64IsCheckedByteByByte(t *testing.T) {
 		}
 	}
 }
+
+// TestBase64ThatWasRightBefore: that one text was right says nothing of another, however like it, and what is appended is a
+// JSON string whatever it is.
+func TestBase64ThatWasRightBefore(t *testing.T) {
+	for _, size := range []int{3 << 10, 48 << 10, 300 << 10} {
+		text := wire.EncodeBase64([]byte(strings.Repeat("abc", size/3)))
+		require.NoError(t, text.Validate())
+		require.NoError(t, wire.Base64(strings.Clone(string(text))).Validate())
+		require.Equal(t, `"`+string(text)+`"`, string(wire.AppendBase64(nil, text)))
+		for _, c := range "\"\n\\!\x00é" {
+			bad := wire.Base64(string(text[:len(text)/2]) + string(c) + string(text[len(text)/2:]))
+			bad = bad[:len(bad)/4*4]
+			require.Error(t, bad.Validate())
+			require.Equal(t, string(wire.AppendString(nil, string(bad))), string(wire.AppendBase64(nil, bad)))
+		}
+		require.NoError(t, text.Validate())
+	}
+}
