@@ -70,7 +70,6 @@ func appendEscaped(dst []byte, s string, i int) []byte {
 			buf = dst[:cap(dst)]
 		}
 		// Whole words are copied before it is known how much of them is plain.
-		found := false
 		for i+32 <= len(s) {
 			from, to := s[i:i+32], buf[n:n+32]
 			w0, w1, w2, w3 := loadString(from, 0), loadString(from, 8), loadString(from, 16), loadString(from, 24)
@@ -78,23 +77,12 @@ func appendEscaped(dst []byte, s string, i int) []byte {
 			binary.LittleEndian.PutUint64(to[8:], w1)
 			binary.LittleEndian.PutUint64(to[16:], w2)
 			binary.LittleEndian.PutUint64(to[24:], w3)
-			m0, m1, m2, m3 := marks(w0), marks(w1), marks(w2), marks(w3)
-			if (m0|m1|m2|m3)&highs == 0 {
-				i, n = i+32, n+32
-				continue
+			if (marks(w0)|marks(w1)|marks(w2)|marks(w3))&highs != 0 {
+				break
 			}
-			k, m := 0, m0
-			for _, next := range [...]uint64{m1, m2, m3} {
-				if m&highs != 0 {
-					break
-				}
-				k, m = k+8, next
-			}
-			k += bits.TrailingZeros64(m&highs) >> 3
-			i, n, found = i+k, n+k, true
-			break
+			i, n = i+32, n+32
 		}
-		for !found && i+8 <= len(s) {
+		for i+8 <= len(s) {
 			w := loadString(s, i)
 			binary.LittleEndian.PutUint64(buf[n:n+8], w)
 			if m := special(w); m != 0 {
