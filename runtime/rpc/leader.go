@@ -21,11 +21,11 @@ type leader struct {
 	busy    atomic.Pointer[incoming] // what the goroutine that reads is doing besides reading; nil: nothing
 	count   atomic.Uint64            // of requests handled by it
 	timer   *time.Timer
-	armed   atomic.Bool   // the timer runs
-	seen    uint64        // count when the timer last fired; its own
-	average time.Duration // that a request takes
-	shyness int           // what shy will be set to
-	shy     int           // so many requests go to goroutines of their own before the next is handled by this one
+	armed   atomic.Bool // the timer runs
+	seen    uint64      // count when the timer last fired; its own
+	late    int         // points for requests that were not quick
+	shyness int         // what shy will be set to
+	shy     int         // so many requests go to goroutines of their own before the next is handled by this one
 }
 
 const (
@@ -33,6 +33,7 @@ const (
 	quick = 20 * time.Microsecond  // what takes longer is better off on goroutines of its own, of which several run
 
 	leastShy, mostShy = 64, 4096
+	latePoints        = 4 // as many quick requests make up for one that was not
 )
 
 // flushing stands for writing what is queued.
@@ -169,15 +170,21 @@ func (l *leader) watch() {
 	}
 }
 
-// took notes how long a request took. Where they are not quick on average, the next ones go to goroutines of their own, and
-// the more of them the oftener it was so.
+// took notes how long a request took. Where several were not quick, one after the other or nearly so, the next ones go to
+// goroutines of their own, and the more of them the oftener that was so. A single one may have met a busy machine.
 func (l *leader) took(d time.Duration) {
-	l.average += (min(d, slow) - l.average) / 8
-	if l.average <= quick {
-		l.shyness = leastShy
+	if d <= quick {
+		if l.late > 0 {
+			l.late--
+		} else {
+			l.shyness = leastShy
+		}
 		return
 	}
-	l.average = quick
+	if l.late += latePoints; l.late < 2*latePoints {
+		return
+	}
+	l.late = latePoints
 	l.shy = max(l.shyness, leastShy)
 	l.shyness = min(2*l.shy, mostShy)
 }
