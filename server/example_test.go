@@ -213,12 +213,12 @@ func ExampleClientLogger() {
 		return "done", nil
 	})
 
-	received := make(chan string)
+	received := make(chan string, 2)
 	c := exampleClient(s, client.OnLog(func(_ context.Context, m *mcp.LoggingMessageParams) {
 		received <- fmt.Sprint(m.Level, " ", m.Logger, " ", m.Data)
 	}))
 	defer c.Close()
-	go printCall(c, "copy", nil)
+	printCall(c, "copy", nil)
 	fmt.Println(<-received)
 	fmt.Println(<-received)
 	// Unordered output:

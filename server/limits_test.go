@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -270,11 +271,11 @@ func TestPingsOfTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New("v", "1", Ping(rpc.Pings{Every: time.Minute, Wait: 10 * time.Second, Misses: 2}))
 		dead := make(chan struct{})
-		pings := 0
+		var pings atomic.Int32
 		p := connect(t, s, clientSide{incoming: []rpc.Interceptor{func(next rpc.Handler) rpc.Handler {
 			return func(ctx context.Context, m *rpc.Message) (wire.Appender, error) {
 				if m.Method == mcp.MethodPing {
-					if pings++; pings > 3 {
+					if pings.Add(1) > 3 {
 						<-dead
 					}
 				}
@@ -283,7 +284,7 @@ func TestPingsOfTheServer(t *testing.T) {
 		}}})
 		idle := open(t, s, clientSide{}) // never initialized: not pinged
 		time.Sleep(3*time.Minute + time.Second)
-		require.Equal(t, 3, pings)
+		require.EqualValues(t, 3, pings.Load())
 		time.Sleep(time.Minute + 10*time.Second) // the first miss
 		require.NoError(t, p.session.Err())
 		time.Sleep(time.Minute + 10*time.Second)

@@ -71,7 +71,7 @@ func TestBucketsAreBounded(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		require.Zero(t, b.Take("made up 0"), "full buckets make room")
 		require.Equal(t, 100, b.Len())
-		require.Equal(t, before, runtime.NumGoroutine())
+		require.LessOrEqual(t, runtime.NumGoroutine(), before) // what an earlier test left may have ended
 	})
 }
 

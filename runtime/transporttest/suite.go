@@ -317,7 +317,9 @@ func slowHandler(t *testing.T, p *peer) {
 	}, most, time.Millisecond)
 	cancel()
 	for range 2 {
-		require.ErrorIs(t, <-done, context.Canceled)
+		if err := <-done; err != nil { // what was held may have been answered
+			require.ErrorIs(t, err, context.Canceled)
+		}
 	}
 }
 
