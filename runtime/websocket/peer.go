@@ -76,7 +76,7 @@ func (e closedError) Error() string {
 func (p *peer) run(ctx context.Context) {
 	p.ended = make(chan struct{})
 	p.ws.SetReadLimit(int64(p.limits.Message))
-	p.out.start(p.ws, p.cable, p.session.Close)
+	p.out.start(p.ws, p.cable, func(err error) { p.session.Close(p.ends(err)) })
 	p.mu.Lock()
 	p.clock = time.AfterFunc(p.next(), p.check)
 	p.mu.Unlock()
@@ -139,8 +139,13 @@ func (p *peer) broken(err error) error {
 			err = &violation{websocket.StatusProtocolError, "what came is no WebSocket frame", err}
 		}
 	}
+	return p.ends(err)
+}
+
+// ends is what an error that ends the connection is for the session.
+func (p *peer) ends(err error) error {
 	if p.lost != nil {
-		err = p.lost(err)
+		return p.lost(err)
 	}
 	return err
 }
@@ -254,9 +259,7 @@ func (p *peer) check() {
 		why = errIdle
 	case p.cable.silence() >= p.limits.PingTime && !p.answers():
 		why = errDead
-		if p.lost != nil {
-			why = p.lost(why)
-		}
+		why = p.ends(why)
 	}
 	if why != nil {
 		p.session.Close(why)
