@@ -19,7 +19,7 @@ type Ender interface {
 }
 
 // Listener is a Stream that is not always heard: the session's own where the peer must ask for it (the GET of Streamable
-// HTTP). What nobody would hear for now, such as a periodic ping, is then not sent.
+// HTTP). What nobody would hear at the moment, such as a periodic ping, is then not sent.
 type Listener interface {
 	Stream
 	// Listening reports whether the peer hears what is sent now.
