@@ -93,7 +93,7 @@ func TestSessionsLeaveNothing(t *testing.T) {
 		sessions = 1000
 	}
 	h := newHolding()
-	overHTTP := streamhttp.Handler(h.Server, streamhttp.WithLimits(streamhttp.Limits{IdleTime: 2 * time.Second, OpenTime: 2 * time.Second, RetryTime: 10 * time.Millisecond}), streamhttp.WithLogger(slog.New(slog.DiscardHandler)))
+	overHTTP := streamhttp.Handler(h.Server, streamhttp.WithLimits(streamhttp.Limits{IdleTime: 10 * time.Second, OpenTime: 10 * time.Second, RetryTime: 10 * time.Millisecond}), streamhttp.WithLogger(slog.New(slog.DiscardHandler)))
 	web := httptest.NewServer(overHTTP)
 	shared := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	unplugged := errors.New("unplugged")
