@@ -127,7 +127,7 @@ func (l *leader) handle(in *incoming) bool {
 	if !l.busy.CompareAndSwap(in, nil) {
 		return false
 	}
-	l.took(time.Since(began))
+	l.took(time.Since(began) <= quick || !l.lines.ready()) // nobody waited where nothing has arrived
 	return true
 }
 
@@ -170,10 +170,10 @@ func (l *leader) watch() {
 	}
 }
 
-// took notes how long a request took. Where several were not quick, one after the other or nearly so, the next ones go to
-// goroutines of their own, and the more of them the oftener that was so. A single one may have met a busy machine.
-func (l *leader) took(d time.Duration) {
-	if d <= quick {
+// took notes whether a request was quick enough. Where several were not, one after the other or nearly so, the next ones go
+// to goroutines of their own, and the more of them the oftener that was so. A single one may have met a busy machine.
+func (l *leader) took(quickly bool) {
+	if quickly {
 		if l.late > 0 {
 			l.late--
 		} else {
@@ -195,7 +195,7 @@ func (l *leader) takeOver(doing *incoming) {
 		return
 	}
 	if doing != flushing {
-		l.took(slow) // nobody else is at it: whoever was reading does not any more
+		l.took(false) // nobody else is at it: whoever was reading does not any more
 	}
 	l.c.w.signal()
 	go l.lead()
